@@ -1,0 +1,113 @@
+#include "common/codec.hpp"
+
+#include "common/described_json.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <type_traits>
+
+namespace rcmd {
+
+namespace json = boost::json;
+
+namespace {
+
+bool sent_by(From from, Peer sender) {
+    return from == From::either || (from == From::client) == (sender == Peer::client);
+}
+
+bool legal_in(In in, Phase phase) {
+    switch (in) {
+    case In::greeting: return phase == Phase::greeting;
+    case In::proof: return phase == Phase::proof;
+    case In::open: return phase == Phase::open;
+    case In::any: return true;
+    }
+    return false;
+}
+
+bool valid_name(std::string_view name, std::size_t longest, std::string_view punctuation) {
+    const auto good = [&](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || punctuation.find(c) != punctuation.npos;
+    };
+    return !name.empty() && name.size() <= longest && name.front() != '.' && std::ranges::all_of(name, good);
+}
+
+// Rules that no single field shows.
+template <class T>
+void check_meaning(const T&) {}
+
+void check_meaning(const Exit& exit) {
+    if (exit.code.has_value() == exit.signal.has_value()) {
+        throw Error(ErrorCode::bad_message, "exit needs one of 'code' and 'signal'");
+    }
+    if (exit.code.value_or(0) > 255) throw Error(ErrorCode::bad_message, "field 'code' must be at most 255");
+}
+
+template <class T>
+void check_names(const T& message) {
+    if constexpr (requires { std::string_view(message.job); }) {
+        if (!valid_job_id(message.job)) throw Error(ErrorCode::bad_message, "field 'job' is not a job id");
+    }
+}
+
+void check_body(std::string_view type, std::optional<std::size_t> limit, std::optional<std::uint64_t> size) {
+    if (!limit && size) throw Error(ErrorCode::bad_message, std::string(type) + " has no body, so no field 'size'");
+    if (limit && !size) throw Error(ErrorCode::bad_message, "field 'size' is missing");
+    if (limit && *size > *limit) {
+        throw Error(ErrorCode::too_large, "a body of " + std::to_string(*size) + " bytes, more than the " +
+                std::to_string(*limit) + " of " + std::string(type));
+    }
+}
+
+template <class T>
+Message read_message(const MessageRow<T>& row, const json::object& fields, std::optional<std::uint64_t> body_size) {
+    check_body(row.name, row.body, body_size);
+    T message;
+    read_fields(fields, message);
+    check_names(message);
+    check_meaning(message);
+    return message;
+}
+
+std::string take_type(json::object& fields) {
+    const json::value* type = fields.if_contains("type");
+    if (type == nullptr) throw Error(ErrorCode::bad_message, "field 'type' is missing");
+    if (!type->is_string()) throw Error(ErrorCode::bad_message, "field 'type' must be a string");
+    std::string name(type->get_string());
+    fields.erase("type");
+    return name;
+}
+
+} // namespace
+
+bool valid_job_id(std::string_view id) { return valid_name(id, limits::job_id_length, "._-"); }
+bool valid_key_id(std::string_view id) { return valid_name(id, limits::key_id_length, "._-@"); }
+
+Message decode_message(json::object header, std::optional<std::uint64_t> body_size, Peer sender, Phase phase) {
+    const std::string type = take_type(header);
+    std::optional<Message> message;
+    const auto try_row = [&](const auto& row) {
+        if (row.name != type || !sent_by(row.from, sender) || !legal_in(row.phase, phase)) return false;
+        message = read_message(row, header, body_size);
+        return true;
+    };
+    const bool found = std::apply([&](const auto&... row) { return (try_row(row) || ...); }, message_table);
+    if (!found) throw Error(ErrorCode::unexpected_message, "message '" + type.substr(0, 64) + "' is not allowed here");
+    return std::move(*message);
+}
+
+std::string encode_message(const Message& message, std::size_t body_size) {
+    return std::visit(
+        [&](const auto& value) {
+            using T = std::remove_cvref_t<decltype(value)>;
+            constexpr auto& row = std::get<MessageRow<T>>(message_table);
+            json::object header;
+            header.emplace("type", row.name);
+            append_fields(value, header);
+            return encode_frame(std::move(header), row.body ? std::optional(body_size) : std::nullopt);
+        },
+        message);
+}
+
+} // namespace rcmd

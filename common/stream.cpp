@@ -1,0 +1,102 @@
+#include "common/stream.hpp"
+
+#include "common/error.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace rcmd {
+
+namespace {
+
+[[noreturn]] void bad_offset(const char* what, std::uint64_t offset, std::uint64_t low, std::uint64_t high) {
+    throw Error(ErrorCode::bad_offset, std::string(what) + " " + std::to_string(offset) + " is not within " + std::to_string(low) +
+            " and " + std::to_string(high));
+}
+
+} // namespace
+
+std::span<std::byte> SendStream::prepare() {
+    if (stopped_ || closed_ || end_ >= limit_) return {};
+    const std::span<std::byte> space = ring_.prepare();
+    return space.first(static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), limit_ - end_)));
+}
+
+void SendStream::commit(std::size_t count) {
+    if (stopped_) return;
+    ring_.commit(count);
+    end_ += count;
+}
+
+std::span<const std::byte> SendStream::next(std::size_t most) {
+    if (!can_send()) return {};
+    std::span<const std::byte> bytes = ring_.read(static_cast<std::size_t>(sent_ - kept_));
+    bytes = bytes.first(std::min(bytes.size(), most));
+    sent_ += bytes.size();
+    lent_ = true;
+    return bytes;
+}
+
+void SendStream::returned() {
+    lent_ = false;
+    forget();
+}
+
+bool SendStream::eof_due() const { return closed_ && !stopped_ && !eof_sent_ && sent_ == end_ && !lent_; }
+
+void SendStream::ack(std::uint64_t offset, std::uint64_t limit) {
+    if (offset < acked_ || offset > sent_) bad_offset("acknowledged offset", offset, acked_, sent_);
+    if (limit < limit_ || limit < offset) bad_offset("limit", limit, std::max(limit_, offset), ~std::uint64_t{0});
+    acked_ = offset;
+    limit_ = limit;
+    forget();
+}
+
+void SendStream::stop() {
+    stopped_ = true;
+    forget();
+}
+
+void SendStream::resume(std::uint64_t offset) {
+    if (offset < acked_ || offset > sent_) bad_offset("resumed offset", offset, acked_, sent_);
+    sent_ = offset;
+    eof_sent_ = false;
+}
+
+void SendStream::forget() {
+    if (lent_) return;
+    const std::uint64_t until = stopped_ ? end_ : acked_;
+    ring_.drop(static_cast<std::size_t>(until - kept_));
+    kept_ = until;
+}
+
+void RecvStream::data(std::uint64_t offset, std::span<const std::byte> bytes) {
+    if (ended_ || offset != received_) bad_offset("data at offset", offset, received_, received_);
+    if (bytes.size() > limit_ - received_) bad_offset("data up to offset", offset + bytes.size(), received_, limit_);
+    received_ += bytes.size();
+    if (stopped_) consumed_ = received_;
+    else ring_.append(bytes);
+}
+
+void RecvStream::eof(std::uint64_t offset) {
+    if (ended_ || offset != received_) bad_offset("end of stream at offset", offset, received_, received_);
+    ended_ = true;
+}
+
+void RecvStream::stop() {
+    consume(ring_.size());
+    stopped_ = true;
+}
+
+void RecvStream::consume(std::size_t count) {
+    if (stopped_) return;
+    ring_.drop(count);
+    consumed_ += count;
+}
+
+void RecvStream::acknowledge() {
+    acked_ = consumed_;
+    limit_ = std::max(limit_, consumed_ + window_);
+}
+
+} // namespace rcmd

@@ -1,0 +1,112 @@
+// One side of a stream: bytes numbered from offset 0, a window, acknowledgements. No sockets, no Asio.
+// What has not been acknowledged is kept for resending, and no more may be taken than the window allows: the replay
+// buffer and the flow control are one thing.
+#pragma once
+
+#include "common/ring.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rcmd {
+
+// The sender's side. Offsets: acked <= sent <= end <= limit, where end is what the producer has put in.
+//
+// The producer fills prepare()/commit() until it ends with close(). next() lends out what may be sent; the loan is
+// given back with returned(), and until then acknowledged bytes of it stay in memory, so that a write under way never
+// reads freed bytes (the peer may acknowledge before this side learns that its write is done).
+class SendStream {
+public:
+    // `limit`: the highest offset that the receiver allows at the start. `capacity`: bytes that this side is willing to
+    // keep, whatever limit it is granted.
+    SendStream(std::uint64_t limit, std::size_t capacity) : ring_(capacity), limit_(limit) {}
+
+    // Producer. prepare() is empty while the window is full; a stopped stream takes nothing.
+    std::span<std::byte> prepare();
+    void commit(std::size_t count);
+    void close() { closed_ = true; }
+
+    // Sender. Up to `most` contiguous bytes that have not been sent yet, from offset sent(); marks them as sent.
+    std::span<const std::byte> next(std::size_t most);
+    void returned();
+    // All bytes are out and the end of the stream has been reached, but it was not said yet. eof_sent() says it was.
+    [[nodiscard]] bool eof_due() const;
+    void eof_sent() { eof_sent_ = true; }
+
+    // The receiver has written everything before `offset` and allows sending up to `limit`. Throws Error{bad_offset} for an
+    // offset below the last one or above what was sent, and for a limit that is lowered or below the offset.
+    void ack(std::uint64_t offset, std::uint64_t limit);
+    // The receiver wants no more: unsent and unacknowledged bytes are dropped, nothing is sent any more.
+    void stop();
+    // A new connection goes on at `offset`, where the receiver is: it is sent again from there. Throws Error{bad_offset} for one
+    // outside acked..sent. Frees nothing: only ack() does.
+    void resume(std::uint64_t offset);
+
+    [[nodiscard]] std::uint64_t acked() const { return acked_; }
+    [[nodiscard]] std::uint64_t sent() const { return sent_; }
+    [[nodiscard]] std::uint64_t end() const { return end_; }
+    [[nodiscard]] bool stopped() const { return stopped_; }
+    // Nothing will be sent any more: everything and the end of the stream are out, or it was stopped.
+    [[nodiscard]] bool finished() const { return stopped_ || eof_sent_; }
+    [[nodiscard]] bool can_send() const { return !stopped_ && sent_ < end_ && !lent_; }
+
+private:
+    void forget();
+
+    Ring ring_; // holds kept_..end_
+    std::uint64_t kept_ = 0;
+    std::uint64_t acked_ = 0;
+    std::uint64_t sent_ = 0;
+    std::uint64_t end_ = 0;
+    std::uint64_t limit_;
+    bool lent_ = false;
+    bool closed_ = false;
+    bool eof_sent_ = false;
+    bool stopped_ = false;
+};
+
+// The receiver's side: consumed <= received <= limit. What was received and not yet consumed (written) is held in memory.
+class RecvStream {
+public:
+    // `window`: bytes that may be under way or held here at a time.
+    explicit RecvStream(std::size_t window) : ring_(window), window_(window), limit_(window) {}
+
+    // Bytes of the peer's at `offset`. Throws Error{bad_offset} unless they follow what was received and stay within the limit.
+    void data(std::uint64_t offset, std::span<const std::byte> bytes);
+    // The peer says that the stream ends at `offset`. Throws Error{bad_offset} unless that is just what was received.
+    void eof(std::uint64_t offset);
+    // Wants no more: what is held and what still arrives within the limit is dropped.
+    void stop();
+
+    // Consumer: the oldest bytes that were not consumed, contiguous; empty when there are none.
+    [[nodiscard]] std::span<const std::byte> readable() const { return ring_.read(0); }
+    // Of a stopped stream nothing is left to consume: a call that was under way is ignored.
+    void consume(std::size_t count);
+
+    // An acknowledgement is owed as soon as anything was consumed since the last, and due at a quarter of the window.
+    [[nodiscard]] bool ack_owed() const { return consumed_ > acked_ && !ended_ && !stopped_; }
+    [[nodiscard]] bool ack_due() const { return ack_owed() && consumed_ - acked_ >= window_ / 4; }
+    // Notes that consumed() has been acknowledged and the sender allowed to go up to limit(), which it raises.
+    void acknowledge();
+
+    [[nodiscard]] std::uint64_t received() const { return received_; }
+    [[nodiscard]] std::uint64_t consumed() const { return consumed_; }
+    [[nodiscard]] std::uint64_t limit() const { return limit_; }
+    [[nodiscard]] bool ended() const { return ended_; }
+    [[nodiscard]] bool stopped() const { return stopped_; }
+    // The end was received and every byte before it consumed.
+    [[nodiscard]] bool drained() const { return ended_ && consumed_ == received_; }
+
+private:
+    Ring ring_; // holds consumed_..received_
+    std::uint64_t window_;
+    std::uint64_t received_ = 0;
+    std::uint64_t consumed_ = 0;
+    std::uint64_t acked_ = 0;
+    std::uint64_t limit_;
+    bool ended_ = false;
+    bool stopped_ = false;
+};
+
+} // namespace rcmd
