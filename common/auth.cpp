@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <functional>
 
-namespace rcmd {
+namespace rc {
 
 namespace {
 
@@ -105,4 +105,4 @@ void fill_random(std::span<std::byte> out) {
     }
 }
 
-} // namespace rcmd
+} // namespace rc

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace rcmd {
+namespace rc {
 
 inline constexpr std::size_t digest_size = 32;
 inline constexpr std::size_t salt_size = 16;
@@ -66,4 +66,4 @@ Array make_random() {
     return bytes;
 }
 
-} // namespace rcmd
+} // namespace rc

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdio>
 
-namespace rcmd {
+namespace rc {
 
 namespace {
 
@@ -104,4 +104,4 @@ std::string escape(std::string_view text, std::size_t most) {
     return cut ? out + "…" : out;
 }
 
-} // namespace rcmd
+} // namespace rc

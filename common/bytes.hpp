@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace rcmd {
+namespace rc {
 
 inline std::span<const std::byte> as_bytes(std::string_view text) {
     return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
@@ -32,6 +32,9 @@ bool is_utf8(std::string_view text);
 
 // `text` fit for one line of a log or a terminal: control characters (C0, DEL, C1 and the Unicode line separators), bytes that are
 // not UTF-8 and backslashes become \n, \x1b, \\ and so on. At most `most` bytes of `text` are taken; what was cut is shown as …
+//
+// What a peer sent is quoted in errors up to longest_quote bytes, so that the error always fits into a message.
+inline constexpr std::size_t longest_quote = 64;
 std::string escape(std::string_view text, std::size_t most = 4096);
 
-} // namespace rcmd
+} // namespace rc

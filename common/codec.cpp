@@ -1,12 +1,13 @@
 #include "common/codec.hpp"
 
+#include "common/bytes.hpp"
 #include "common/described_json.hpp"
 
 #include <algorithm>
 #include <string_view>
 #include <type_traits>
 
-namespace rcmd {
+namespace rc {
 
 namespace json = boost::json;
 
@@ -37,6 +38,15 @@ bool valid_name(std::string_view name, std::size_t longest, std::string_view pun
 template <class T>
 void check_meaning(const T&) {}
 
+void check_meaning(const Hello& hello) {
+    if (!valid_key_id(hello.key_id)) throw Error(ErrorCode::bad_message, "field 'key_id' is not a key id");
+}
+
+void check_meaning(const Exec& exec) {
+    const bool right = exec.mode == ExecMode::argv ? exec.words > 0 : exec.words == 1;
+    if (!right) throw Error(ErrorCode::bad_message, "field 'words' does not fit the mode");
+}
+
 void check_meaning(const Exit& exit) {
     if (exit.code.has_value() == exit.signal.has_value()) {
         throw Error(ErrorCode::bad_message, "exit needs one of 'code' and 'signal'");
@@ -44,11 +54,17 @@ void check_meaning(const Exit& exit) {
     if (exit.code.value_or(0) > 255) throw Error(ErrorCode::bad_message, "field 'code' must be at most 255");
 }
 
+void check_job_id(const std::string& id) {
+    if (!valid_job_id(id)) throw Error(ErrorCode::bad_message, "field 'job' is not a job id");
+}
+
+void check_job_id(const std::optional<std::string>& id) {
+    if (id) check_job_id(*id);
+}
+
 template <class T>
 void check_names(const T& message) {
-    if constexpr (requires { std::string_view(message.job); }) {
-        if (!valid_job_id(message.job)) throw Error(ErrorCode::bad_message, "field 'job' is not a job id");
-    }
+    if constexpr (requires { message.job; }) check_job_id(message.job);
 }
 
 void check_body(std::string_view type, std::optional<std::size_t> limit, std::optional<std::uint64_t> size) {
@@ -63,6 +79,7 @@ void check_body(std::string_view type, std::optional<std::size_t> limit, std::op
 template <class T>
 Message read_message(const MessageRow<T>& row, const json::object& fields, std::optional<std::uint64_t> body_size) {
     check_body(row.name, row.body, body_size);
+    if (std::is_same_v<T, Data> && body_size == 0U) throw Error(ErrorCode::bad_message, "data without a byte");
     T message;
     read_fields(fields, message);
     check_names(message);
@@ -93,7 +110,7 @@ Message decode_message(json::object header, std::optional<std::uint64_t> body_si
         return true;
     };
     const bool found = std::apply([&](const auto&... row) { return (try_row(row) || ...); }, message_table);
-    if (!found) throw Error(ErrorCode::unexpected_message, "message '" + type.substr(0, 64) + "' is not allowed here");
+    if (!found) throw Error(ErrorCode::unexpected_message, "message '" + escape(type, longest_quote) + "' is not allowed here");
     return std::move(*message);
 }
 
@@ -110,4 +127,4 @@ std::string encode_message(const Message& message, std::size_t body_size) {
         message);
 }
 
-} // namespace rcmd
+} // namespace rc

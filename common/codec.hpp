@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace rcmd {
+namespace rc {
 
 // The message of a header (without `size`) that `sender` sent to a receiver in `phase`, with all that can be said of
 // it by itself checked: type, direction, phase, fields, the size of its body, the form of its names and its cross-field
@@ -23,4 +23,4 @@ std::string encode_message(const Message& message, std::size_t body_size = 0);
 bool valid_job_id(std::string_view id);
 bool valid_key_id(std::string_view id);
 
-} // namespace rcmd
+} // namespace rc

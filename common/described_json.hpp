@@ -2,6 +2,7 @@
 // be, each has exactly its type. Boost.JSON's own conversion differs between versions in all three, so the rule is ours.
 #pragma once
 
+#include "common/bytes.hpp"
 #include "common/error.hpp"
 
 #include <boost/describe/enum_to_string.hpp>
@@ -20,7 +21,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace rcmd {
+namespace rc {
 
 // A member or enumerator that would clash with a macro or keyword carries one trailing underscore in C++.
 constexpr std::string_view wire_name(std::string_view name) {
@@ -166,8 +167,8 @@ void read_fields(const boost::json::object& object, T& out) {
         bool known = false;
         boost::mp11::mp_for_each<detail::Members<T>>(
             [&](auto member) { known = known || wire_name(member.name) == std::string_view(entry.key()); });
-        if (!known) throw Error(ErrorCode::bad_message, "unknown field '" + std::string(entry.key()) + "'");
+        if (!known) throw Error(ErrorCode::bad_message, "unknown field '" + escape(entry.key(), longest_quote) + "'");
     }
 }
 
-} // namespace rcmd
+} // namespace rc

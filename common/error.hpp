@@ -7,7 +7,8 @@
 #include <string>
 #include <string_view>
 
-namespace rcmd {
+// Everything is in namespace rc: <netdb.h> declares a function of the name rcmd.
+namespace rc {
 
 // The enumerators' names are the strings of `error.code` on the wire. "Ends" says what the error ends:
 // an error that ends a job carries that job's id, one that ends the connection carries none.
@@ -48,4 +49,4 @@ private:
     ErrorCode code_;
 };
 
-} // namespace rcmd
+} // namespace rc

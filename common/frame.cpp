@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace rcmd {
+namespace rc {
 
 namespace {
 
@@ -101,4 +101,4 @@ std::string encode_frame(boost::json::object header, std::optional<std::size_t> 
     return frame += text;
 }
 
-} // namespace rcmd
+} // namespace rc

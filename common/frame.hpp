@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace rcmd {
+namespace rc {
 
 // A decoded frame. Both views point into the decoder and hold until its next call of next() or prepare().
 struct Frame {
@@ -39,7 +39,8 @@ public:
     // `size` bytes of what prepare() gave have been filled.
     void commit(std::size_t size) { end_ += size; }
 
-    // The next whole frame, or nothing when more bytes are needed. Throws Error{bad_frame, too_large} and what `check` throws.
+    // The next whole frame, or nothing when more bytes are needed. Throws Error{bad_frame, too_large, bad_message} (the
+    // last for a `size` that is no size) and what `check` throws.
     std::optional<Frame> next(const CheckHeader& check);
 
 private:
@@ -63,4 +64,4 @@ std::string encode_frame(boost::json::object header, std::optional<std::size_t> 
 // Appends `value` as 4 big-endian bytes.
 void append_length(std::string& out, std::uint32_t value);
 
-} // namespace rcmd
+} // namespace rc

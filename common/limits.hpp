@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace rcmd::limits {
+namespace rc::limits {
 
 // Frames, in bytes, checked before anything is allocated for them.
 inline constexpr std::size_t header = 64 * 1024;
@@ -37,4 +37,4 @@ inline constexpr int keepalive_probes = 2;
 // Bytes that the kernel may hold unsent for a socket: what is behind them can still be overtaken by control messages.
 inline constexpr int notsent_lowat = 128 * 1024;
 
-} // namespace rcmd::limits
+} // namespace rc::limits

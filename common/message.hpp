@@ -17,7 +17,7 @@
 #include <variant>
 #include <vector>
 
-namespace rcmd {
+namespace rc {
 
 BOOST_DEFINE_ENUM_CLASS(StreamName, stdin_, stdout_, stderr_)
 BOOST_DEFINE_ENUM_CLASS(ExecMode, shell, argv, subsystem)
@@ -277,4 +277,4 @@ struct VariantOf<std::tuple<MessageRow<T>...>> {
 
 using Message = detail::VariantOf<std::remove_cv_t<decltype(message_table)>>::Type;
 
-} // namespace rcmd
+} // namespace rc

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
-namespace rcmd {
+namespace rc {
 
 std::span<std::byte> Ring::prepare() {
+    if (capacity_ == 0) return {};
     if (!memory_) memory_ = std::make_unique_for_overwrite<std::byte[]>(capacity_);
     // An empty queue starts again at the front: it stays contiguous and in few pages. Only here: between a prepare()
     // and its commit() the end must not move.
@@ -32,8 +33,9 @@ std::span<const std::byte> Ring::read(std::size_t position) const {
 }
 
 void Ring::drop(std::size_t count) {
+    if (count == 0) return;
     size_ -= count;
     begin_ = (begin_ + count) % capacity_;
 }
 
-} // namespace rcmd
+} // namespace rc

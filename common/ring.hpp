@@ -5,7 +5,7 @@
 #include <memory>
 #include <span>
 
-namespace rcmd {
+namespace rc {
 
 // Memory is taken at the first prepare(); the system backs only the pages that are touched.
 class Ring {
@@ -34,4 +34,4 @@ private:
     std::size_t size_ = 0;
 };
 
-} // namespace rcmd
+} // namespace rc

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-namespace rcmd {
+namespace rc {
 
 namespace {
 
@@ -33,7 +33,7 @@ std::span<const std::byte> SendStream::next(std::size_t most) {
     std::span<const std::byte> bytes = ring_.read(static_cast<std::size_t>(sent_ - kept_));
     bytes = bytes.first(std::min(bytes.size(), most));
     sent_ += bytes.size();
-    lent_ = true;
+    lent_ = !bytes.empty();
     return bytes;
 }
 
@@ -79,7 +79,7 @@ void RecvStream::data(std::uint64_t offset, std::span<const std::byte> bytes) {
 }
 
 void RecvStream::eof(std::uint64_t offset) {
-    if (ended_ || offset != received_) bad_offset("end of stream at offset", offset, received_, received_);
+    if (offset != received_) bad_offset("end of stream at offset", offset, received_, received_);
     ended_ = true;
 }
 
@@ -99,4 +99,4 @@ void RecvStream::acknowledge() {
     limit_ = std::max(limit_, consumed_ + window_);
 }
 
-} // namespace rcmd
+} // namespace rc

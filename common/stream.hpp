@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rcmd {
+namespace rc {
 
 // The sender's side. Offsets: acked <= sent <= end <= limit, where end is what the producer has put in.
 //
@@ -74,7 +74,8 @@ public:
 
     // Bytes of the peer's at `offset`. Throws Error{bad_offset} unless they follow what was received and stay within the limit.
     void data(std::uint64_t offset, std::span<const std::byte> bytes);
-    // The peer says that the stream ends at `offset`. Throws Error{bad_offset} unless that is just what was received.
+    // The peer says that the stream ends at `offset`. Throws Error{bad_offset} unless that is just what was received. It
+    // may be said again, as it is after a resume().
     void eof(std::uint64_t offset);
     // Wants no more: what is held and what still arrives within the limit is dropped.
     void stop();
@@ -109,4 +110,4 @@ private:
     bool stopped_ = false;
 };
 
-} // namespace rcmd
+} // namespace rc

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-namespace rcmd {
+namespace rc {
 
 namespace json = boost::json;
 
@@ -76,4 +76,4 @@ json::object parse_object(std::string_view text) {
     return std::move(value.get_object());
 }
 
-} // namespace rcmd
+} // namespace rc

@@ -5,10 +5,10 @@
 
 #include <string_view>
 
-namespace rcmd {
+namespace rc {
 
 // Throws Error{bad_frame} unless `text` is exactly one JSON object in UTF-8, nested no deeper than limits::json_depth, in
 // which no object has two fields of the same name (RFC 8259 section 4 leaves that open; Boost.JSON would keep the last).
 boost::json::object parse_object(std::string_view text);
 
-} // namespace rcmd
+} // namespace rc

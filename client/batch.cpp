@@ -1,0 +1,133 @@
+#include "client/batch.hpp"
+
+#include "client/command.hpp"
+#include "client/job_io.hpp"
+#include "client/lines.hpp"
+#include "client/local_io.hpp"
+#include "client/signals.hpp"
+#include "common/signal_name.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+
+namespace rc {
+
+namespace {
+
+class Batch {
+public:
+    Batch(const Options& options, const Reporter& reporter, Link& link, const asio::any_io_executor& executor)
+        : options_(options), reporter_(reporter), link_(link), executor_(executor), input_(executor, STDIN_FILENO),
+          out_(executor, STDOUT_FILENO), err_(executor, STDERR_FILENO), jobs_changed_(executor), room_(executor), stop_(executor) {}
+
+    asio::awaitable<void> run() { co_await join(keep_link(), attend()); }
+
+    [[nodiscard]] int status() const { return status_; }
+
+private:
+    asio::awaitable<void> keep_link() {
+        co_await link_.run();
+        stop_.notify();
+    }
+
+    asio::awaitable<void> attend() {
+        {
+            Signals signals(executor_);
+            co_await race(join(start_until_stopped(), deliver_jobs()), pass_on(signals));
+        }
+        if (link_.failure() && status_ == 0) status_ = reporter_.failed(*link_.failure());
+        link_.close();
+    }
+
+    asio::awaitable<void> start_until_stopped() {
+        co_await race(start_jobs(), stop_.wait());
+        all_started_ = true;
+        jobs_changed_.notify();
+    }
+
+    // Reads ahead no further than the jobs that may run.
+    asio::awaitable<void> start_jobs() {
+        Lines lines(input_, limits::exec_body + 1);
+        while (std::optional<std::string> line = co_await lines.next()) {
+            while (jobs_.size() >= options_.jobs) co_await room_.wait();
+            if (!line->empty()) start(*line);
+        }
+    }
+
+    void start(const std::string& line) {
+        JobRequest request = make_request(options_);
+        request.words = {line};
+        request.input = false;
+        request.window = std::clamp(limits::windows_of_connection / (2 * options_.jobs), limits::smallest_window, limits::window);
+        const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
+        jobs_.push_back(job);
+        try {
+            link_.start(job);
+        } catch (const Failure& failure) {
+            job->fail(failure);
+        }
+        jobs_changed_.notify();
+    }
+
+    asio::awaitable<void> deliver_jobs() {
+        for (;;) {
+            while (jobs_.empty() && !all_started_) co_await jobs_changed_.wait();
+            if (jobs_.empty()) co_return;
+            co_await deliver_job(*jobs_.front());
+            jobs_.pop_front();
+            room_.notify();
+        }
+    }
+
+    asio::awaitable<void> deliver_job(RemoteJob& job) {
+        Captured captured;
+        if (options_.json) co_await deliver(job, collect_in(captured.out), collect_in(captured.err));
+        else co_await deliver(job, write_to(out_, "stdout"), write_to(err_, "stderr"));
+        if (job.exit) link_.release(job);
+        const int status = reporter_.finished(job, options_.json ? &captured : nullptr);
+        if (status_ == 0) status_ = status;
+        if (status_ != 0 && !options_.keep_going) stop_.notify();
+        const bool output_lost = job.failure && job.failure->code() == "output";
+        if (output_lost) link_.drop(); // which fails the jobs behind it, too
+    }
+
+    // The first one goes to every job that is running, and no more are started.
+    asio::awaitable<void> pass_on(Signals& signals) {
+        const int number = co_await signals.next();
+        if (jobs_.empty() && status_ == 0) status_ = 128 + number;
+        for (const auto& job : jobs_) link_.signal(*job, signal_name(number));
+        stop_.notify();
+        co_await signals.next();
+        print_error("jobs are still ending; not waiting for them any longer");
+        std::_Exit(255);
+    }
+
+    const Options& options_;
+    const Reporter& reporter_;
+    Link& link_;
+    asio::any_io_executor executor_;
+    Input input_;
+    Output out_;
+    Output err_;
+    Event jobs_changed_;
+    Event room_;
+    Event stop_;
+    std::deque<std::shared_ptr<RemoteJob>> jobs_; // in the order of the lines; the first one's output is being delivered
+    bool all_started_ = false;
+    int status_ = 0;
+};
+
+} // namespace
+
+asio::awaitable<int> run_batch(const Options& options, const Reporter& reporter, Link& link) {
+    link.on_started = [&](const RemoteJob& job) { reporter.started(job); };
+    Batch batch(options, reporter, link, co_await asio::this_coro::executor);
+    co_await batch.run();
+    co_return batch.status();
+}
+
+} // namespace rc

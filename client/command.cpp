@@ -1,0 +1,67 @@
+#include "client/command.hpp"
+
+#include "client/job_io.hpp"
+#include "client/local_io.hpp"
+#include "client/signals.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <memory>
+
+namespace rc {
+
+namespace {
+
+asio::awaitable<void> move_bytes(const Options& options, RemoteJob& job, Captured& captured) {
+    const auto executor = co_await asio::this_coro::executor;
+    Output out(executor, STDOUT_FILENO);
+    Output err(executor, STDERR_FILENO);
+    Input input(executor, STDIN_FILENO);
+    const auto delivery = [&] {
+        if (options.json) return deliver(job, collect_in(captured.out), collect_in(captured.err));
+        return deliver(job, write_to(out, "stdout"), write_to(err, "stderr"));
+    };
+    if (job.request.input) co_await race(delivery(), feed(job, input));
+    else co_await delivery();
+}
+
+asio::awaitable<void> attend(const Options& options, Link& link, RemoteJob& job, Captured& captured) {
+    {
+        Signals signals(co_await asio::this_coro::executor);
+        co_await race(move_bytes(options, job, captured), signals.forward(link, job));
+    }
+    if (job.exit) {
+        link.release(job);
+        link.close();
+    } else {
+        link.drop();
+    }
+}
+
+} // namespace
+
+JobRequest make_request(const Options& options) {
+    JobRequest request;
+    request.words = options.command;
+    if (request.words.empty()) request.words.emplace_back();
+    request.argv = options.argv;
+    request.directory = options.directory;
+    request.environment = options.environment;
+    request.input = !options.no_stdin && ::fcntl(STDIN_FILENO, F_GETFD) >= 0;
+    request.combine = options.combine;
+    request.wait_eof = options.wait_eof;
+    request.timeout = options.timeout;
+    return request;
+}
+
+asio::awaitable<int> run_command(const Options& options, const Reporter& reporter, Link& link) {
+    const auto job = std::make_shared<RemoteJob>(co_await asio::this_coro::executor, make_request(options));
+    Captured captured;
+    link.on_started = [&](const RemoteJob& started) { reporter.started(started); };
+    link.start(job);
+    co_await join(link.run(), attend(options, link, *job, captured));
+    co_return reporter.finished(*job, options.json ? &captured : nullptr);
+}
+
+} // namespace rc

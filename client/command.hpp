@@ -1,0 +1,16 @@
+// rcmd HOST COMMAND, and rcmd HOST with a stdin that is no terminal: one job.
+#pragma once
+
+#include "client/link.hpp"
+#include "client/options.hpp"
+#include "client/reporter.hpp"
+
+namespace rc {
+
+// Runs the command of `options` (none: the remote shell, which reads stdin) on `link` and then closes that. Returns the exit status.
+asio::awaitable<int> run_command(const Options& options, const Reporter& reporter, Link& link);
+
+// What `options` ask for of every job.
+JobRequest make_request(const Options& options);
+
+} // namespace rc

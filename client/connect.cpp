@@ -1,0 +1,86 @@
+#include "client/connect.hpp"
+
+#include "common/bytes.hpp"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <netdb.h>
+
+#include <chrono>
+#include <vector>
+
+namespace rc {
+
+using asio::ip::tcp;
+
+namespace {
+
+constexpr std::chrono::seconds connect_timeout{10}; // for all addresses of a host together
+constexpr std::chrono::seconds answer_timeout{10};  // for TLS and the server's proof
+
+// getaddrinfo() itself: a command has nothing else to do meanwhile, and Asio would start a thread for it.
+std::vector<tcp::endpoint> resolve(const Options& options) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICSERV;
+    if (options.family == Family::ipv4) hints.ai_family = AF_INET;
+    if (options.family == Family::ipv6) hints.ai_family = AF_INET6;
+    addrinfo* list = nullptr;
+    const std::string& host = options.target.host;
+    const int problem = ::getaddrinfo(host.c_str(), std::to_string(options.port).c_str(), &hints, &list);
+    if (problem != 0) throw Failure("no_host", "the name '" + escape(host, 256) + "' does not resolve: " + ::gai_strerror(problem));
+    std::vector<tcp::endpoint> endpoints;
+    for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
+        tcp::endpoint endpoint;
+        endpoint.resize(entry->ai_addrlen);
+        std::memcpy(endpoint.data(), entry->ai_addr, entry->ai_addrlen);
+        endpoints.push_back(endpoint);
+    }
+    ::freeaddrinfo(list);
+    return endpoints;
+}
+
+asio::awaitable<void> connect_any(tcp::socket& socket, const std::vector<tcp::endpoint>& endpoints) {
+    co_await asio::async_connect(socket, endpoints, asio::use_awaitable);
+}
+
+asio::awaitable<tcp::socket> open_socket(const Options& options) {
+    const std::vector<tcp::endpoint> endpoints = resolve(options);
+    tcp::socket socket(co_await asio::this_coro::executor);
+    std::string problem;
+    try {
+        if (co_await with_deadline(connect_any(socket, endpoints), connect_timeout)) co_return socket;
+        problem = "no answer within " + std::to_string(connect_timeout.count()) + " s";
+    } catch (const boost::system::system_error& error) {
+        problem = error.code().message();
+    }
+    throw Failure("no_server", "cannot connect to " + host_and_port(options) + ": " + problem + "; is rcmd-server running there?");
+}
+
+[[noreturn]] void not_rcmd_server(const Options& options, const std::string& problem) {
+    throw Failure("not_rcmd_server", "what answers on " + host_and_port(options) + " is not an rcmd-server: " + problem);
+}
+
+} // namespace
+
+std::string host_and_port(const Options& options) {
+    const std::string& host = options.target.host;
+    const bool brackets = host.find(':') != std::string::npos;
+    return escape(brackets ? '[' + host + ']' : host, 256) + ':' + std::to_string(options.port);
+}
+
+asio::awaitable<std::unique_ptr<Link>> connect(const Options& options, const Key& key, asio::ssl::context& tls) {
+    tcp::socket socket = co_await open_socket(options);
+    auto link = std::make_unique<Link>(std::move(socket), tls);
+    try {
+        if (co_await with_deadline(link->secure(key, options.target.user), answer_timeout)) co_return link;
+    } catch (const boost::system::system_error& error) {
+        not_rcmd_server(options, error.code().message());
+    } catch (const Error& error) {
+        not_rcmd_server(options, escape(error.what(), 1024));
+    }
+    not_rcmd_server(options, "it says nothing for " + std::to_string(answer_timeout.count()) + " s");
+}
+
+} // namespace rc

@@ -1,0 +1,20 @@
+// Getting a link to a server.
+#pragma once
+
+#include "client/link.hpp"
+#include "client/options.hpp"
+
+#include <boost/asio/ssl/context.hpp>
+
+#include <memory>
+
+namespace rc {
+
+// Resolves, connects and authenticates the server; each of these has a time-out. Throws Failure{no_host, no_server, not_rcmd_server,
+// auth_failed …} that names the host and the way out.
+asio::awaitable<std::unique_ptr<Link>> connect(const Options& options, const Key& key, boost::asio::ssl::context& tls);
+
+// HOST:PORT as the user would write it.
+std::string host_and_port(const Options& options);
+
+} // namespace rc

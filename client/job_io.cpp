@@ -1,0 +1,103 @@
+#include "client/job_io.hpp"
+
+#include "common/bytes.hpp"
+
+#include <csignal>
+#include <cstring>
+
+#include <cerrno>
+
+namespace rc {
+
+namespace {
+
+constexpr std::size_t largest_collected = 64 * 1024 * 1024;
+
+// Where SIGPIPE is ignored, write() only says EPIPE.
+void die_of_sigpipe() {
+    std::signal(SIGPIPE, SIG_DFL);
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
+    ::raise(SIGPIPE);
+}
+
+asio::awaitable<void> write_bytes(Output& output, const std::string& name, std::span<const std::byte> bytes) {
+    const int error = co_await output.write(bytes);
+    if (error == EPIPE) die_of_sigpipe();
+    if (error != 0) throw Failure("output", "cannot write to " + name + ": " + std::strerror(error) + "; output is lost", Ran::yes);
+}
+
+asio::awaitable<void> collect(std::string& text, std::span<const std::byte> bytes) {
+    if (text.size() + bytes.size() > largest_collected) {
+        throw Failure("output", "more than " + std::to_string(largest_collected) + " bytes of output, which --json would hold in memory", Ran::yes);
+    }
+    text += as_text(bytes);
+    co_return;
+}
+
+asio::awaitable<void> copy(RemoteJob& job, StreamName name, Event& changed, Sink& sink) {
+    RecvStream* stream = job.streams.receiver(name);
+    while (stream != nullptr) {
+        const std::span<const std::byte> bytes = stream->readable();
+        if (!bytes.empty()) {
+            co_await sink(bytes);
+            stream->consume(bytes.size());
+            job.streams.on_ready();
+        } else if (stream->drained() || job.over()) {
+            co_return;
+        } else {
+            co_await changed.wait();
+        }
+    }
+}
+
+asio::awaitable<void> copy_or_fail(RemoteJob& job, StreamName name, Event& changed, Sink& sink) {
+    try {
+        co_await copy(job, name, changed, sink);
+    } catch (const Failure& failure) {
+        job.fail(failure);
+    }
+}
+
+asio::awaitable<void> send_input(RemoteJob& job, Input& input) {
+    SendStream* stream = nullptr;
+    while ((stream = job.streams.sender(StreamName::stdin_)) == nullptr) co_await job.input.wait();
+    while (!stream->stopped()) {
+        std::span<std::byte> space = stream->prepare();
+        if (space.empty()) {
+            co_await job.input.wait();
+            continue;
+        }
+        co_await input.ready();
+        const std::size_t count = input.read(space);
+        if (count == 0) break;
+        stream->commit(count);
+        job.streams.on_ready();
+    }
+    stream->close();
+    job.streams.on_ready();
+}
+
+} // namespace
+
+Sink write_to(Output& output, std::string name) {
+    return [&output, name = std::move(name)](std::span<const std::byte> bytes) { return write_bytes(output, name, bytes); };
+}
+
+Sink collect_in(std::string& text) {
+    return [&text](std::span<const std::byte> bytes) { return collect(text, bytes); };
+}
+
+asio::awaitable<void> deliver(RemoteJob& job, Sink out, Sink err) {
+    co_await join(copy_or_fail(job, StreamName::stdout_, job.output, out), copy_or_fail(job, StreamName::stderr_, job.error, err));
+    while (!job.over()) co_await job.end.wait();
+}
+
+asio::awaitable<void> feed(RemoteJob& job, Input& input) {
+    co_await send_input(job, input);
+    co_await wait_forever();
+}
+
+} // namespace rc

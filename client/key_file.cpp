@@ -1,0 +1,67 @@
+#include "client/key_file.hpp"
+
+#include "client/failure.hpp"
+#include "common/bytes.hpp"
+#include "common/codec.hpp"
+#include "common/error.hpp"
+#include "common/files.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include <sys/stat.h>
+
+namespace rc {
+
+namespace {
+
+constexpr mode_t open_to_others = S_IRWXG | S_IRWXO;
+constexpr std::size_t largest_file = 4096;
+
+[[noreturn]] void fail(const std::string& problem) { throw Failure("no_key", problem); }
+
+Key parse_key(const std::string& content, const std::filesystem::path& file) {
+    std::istringstream words(content);
+    std::string kind;
+    std::string version;
+    std::string secret;
+    std::string extra;
+    Key key;
+    words >> kind >> version >> key.id >> secret;
+    const auto bytes = from_base64(secret);
+    const bool good = kind == "rcmd-key" && version == "1" && valid_key_id(key.id) && bytes && bytes->size() == key.secret.size() && !(words >> extra);
+    if (!good) fail(file.string() + ": not a key of rcmd; make one with 'rcmd keygen -f FILE'");
+    std::ranges::copy(*bytes, key.secret.begin());
+    return key;
+}
+
+} // namespace
+
+Key read_key(const std::filesystem::path& file) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(std::filesystem::symlink_status(file, ignored))) {
+        fail(file.string() + ": there is no key; make one with 'rcmd keygen', or name another with -i");
+    }
+    try {
+        return parse_key(read_guarded(file, open_to_others, largest_file), file);
+    } catch (const Error& error) {
+        fail(error.what());
+    }
+}
+
+void write_key(const std::filesystem::path& file, const Key& key) {
+    try {
+        write_new(file, 0600, "rcmd-key 1 " + key.id + ' ' + to_base64(key.secret) + '\n');
+    } catch (const Error& error) {
+        const bool exists = error.code() == ErrorCode::conflict;
+        fail(error.what() + std::string(exists ? "; a new key would make it useless, so move it away or choose another with -f" : ""));
+    }
+}
+
+std::string authorized_line(const Key& key) {
+    const Salt salt = make_random<Salt>();
+    const ClientKeys keys = derive_keys(key.secret, salt);
+    return key.id + " hmac-sha256 " + to_base64(salt) + ' ' + to_base64(keys.stored_key) + ' ' + to_base64(keys.server_key);
+}
+
+} // namespace rc

@@ -1,0 +1,30 @@
+// Lines of stdin, as they come.
+#pragma once
+
+#include "client/local_io.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace rc {
+
+class Lines {
+public:
+    // A line longer than `most` bytes is cut into lines of that size: what it is for will refuse them.
+    Lines(Input& input, std::size_t most) : input_(input), most_(most) {}
+
+    // The next line without its end; nothing at the end of the input. A last line may lack its end.
+    asio::awaitable<std::optional<std::string>> next();
+
+    // Forgets what was read but not given out.
+    void clear() { pending_.clear(); }
+
+private:
+    Input& input_;
+    std::size_t most_;
+    std::string pending_;
+    bool ended_ = false;
+};
+
+} // namespace rc

@@ -1,0 +1,73 @@
+#include "client/local_io.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace rc {
+
+Input::Input(const asio::any_io_executor& executor, int fd) : fd_(fd) {
+    const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) return;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0) epoll_.emplace(executor, epoll);
+    else ::close(epoll);
+}
+
+asio::awaitable<void> Input::ready() {
+    if (epoll_) co_await epoll_->async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+}
+
+std::size_t Input::read(std::span<std::byte> space) const {
+    for (;;) {
+        const ssize_t count = ::read(fd_, space.data(), space.size());
+        if (count >= 0) return static_cast<std::size_t>(count);
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN) return 0;
+        pollfd wait{fd_, POLLIN, 0}; // somebody else made it non-blocking and was quicker
+        ::poll(&wait, 1, -1);
+    }
+}
+
+asio::awaitable<int> Output::write(std::span<const std::byte> bytes) {
+    if (!thread_) thread_ = std::make_unique<asio::thread_pool>(1);
+    struct Outcome {
+        explicit Outcome(const asio::any_io_executor& executor) : done(executor) {}
+        Event done;
+        int error = 0;
+        bool ended = false;
+    };
+    const auto outcome = std::make_shared<Outcome>(executor_);
+    asio::post(*thread_, [outcome, bytes, fd = fd_, executor = executor_] {
+        const int error = write_all(fd, bytes);
+        asio::post(executor, [outcome, error] {
+            outcome->error = error;
+            outcome->ended = true;
+            outcome->done.notify();
+        });
+    });
+    while (!outcome->ended) co_await outcome->done.wait();
+    co_return outcome->error;
+}
+
+int write_all(int fd, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+        if (count >= 0) {
+            bytes = bytes.subspan(static_cast<std::size_t>(count));
+        } else if (errno == EAGAIN) {
+            pollfd wait{fd, POLLOUT, 0};
+            ::poll(&wait, 1, -1);
+        } else if (errno != EINTR) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
+} // namespace rc

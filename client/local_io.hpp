@@ -1,0 +1,53 @@
+// The descriptors that the client was started with. They are shared with other processes, so their flags stay as they are:
+// O_NONBLOCK is neither set nor expected.
+#pragma once
+
+#include "common/async.hpp"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace rc {
+
+// Reading. Waits by an epoll instance around the descriptor, because Asio's own wait would make it non-blocking for everybody
+// who holds it; the instance may be non-blocking as it likes. A regular file is always ready, and so is one that is closed.
+class Input {
+public:
+    // Does not own `fd`.
+    Input(const asio::any_io_executor& executor, int fd);
+
+    // Ends when read() will not block, unless another process is quicker to read.
+    asio::awaitable<void> ready();
+    // Bytes read; 0 at the end, also if the descriptor is closed or fails.
+    [[nodiscard]] std::size_t read(std::span<std::byte> space) const;
+
+private:
+    int fd_;
+    std::optional<asio::posix::stream_descriptor> epoll_; // absent: always ready
+};
+
+// Writing, on a thread of its own that is started when it is needed: nothing else lets a blocking descriptor be written without
+// stopping everything else meanwhile.
+class Output {
+public:
+    // Does not own `fd`.
+    Output(const asio::any_io_executor& executor, int fd) : executor_(executor), fd_(fd) {}
+
+    // Writes all of `bytes`, which must stay where they are until it ends; it cannot be cancelled. Returns 0 or the errno.
+    asio::awaitable<int> write(std::span<const std::byte> bytes);
+
+private:
+    asio::any_io_executor executor_;
+    int fd_;
+    std::unique_ptr<asio::thread_pool> thread_;
+};
+
+// Writes all of `bytes` here and now. Returns 0 or the errno.
+int write_all(int fd, std::span<const std::byte> bytes);
+
+} // namespace rc

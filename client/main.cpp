@@ -1,0 +1,81 @@
+#include "client/batch.hpp"
+#include "client/command.hpp"
+#include "client/connect.hpp"
+#include "client/failure.hpp"
+#include "client/key_file.hpp"
+#include "client/keygen.hpp"
+#include "client/options.hpp"
+#include "client/prompt.hpp"
+#include "client/reporter.hpp"
+#include "common/tls.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <unistd.h>
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rc {
+
+namespace {
+
+asio::awaitable<int> run_jobs(const Options& options, const Reporter& reporter, Link& link) {
+    const bool no_command = options.command.empty();
+    if (options.batch) co_return co_await run_batch(options, reporter, link);
+    if (no_command && ::isatty(STDIN_FILENO) == 1) co_return co_await run_prompt(options, reporter, link);
+    co_return co_await run_command(options, reporter, link);
+}
+
+asio::awaitable<int> run(const Options& options, const Reporter& reporter) {
+    const Key key = read_key(options.key_file);
+    asio::ssl::context tls = make_client_tls();
+    const std::unique_ptr<Link> link = co_await connect(options, key, tls);
+    link->on_welcome = [&] { reporter.connected(host_and_port(options)); };
+    co_return co_await run_jobs(options, reporter, *link);
+}
+
+int run_client(const Options& options) {
+    const Reporter reporter(options);
+    asio::io_context context(1);
+    int status = 255;
+    std::exception_ptr problem;
+    asio::co_spawn(context, run(options, reporter), [&](std::exception_ptr thrown, int result) {
+        problem = thrown;
+        status = thrown ? status : result;
+    });
+    context.run();
+    try {
+        if (problem) std::rethrow_exception(problem);
+    } catch (const Failure& failure) {
+        status = reporter.failed(failure);
+    }
+    return status;
+}
+
+int run_words(std::vector<std::string> words) {
+    if (!words.empty() && words.front() == "keygen") {
+        words.erase(words.begin());
+        KeygenOptions options;
+        const auto status = parse_keygen_options(std::move(words), options);
+        return status ? *status : keygen(options);
+    }
+    Options options;
+    const auto status = parse_options(std::move(words), options);
+    return status ? *status : run_client(options);
+}
+
+} // namespace
+
+} // namespace rc
+
+int main(int argc, char** argv) {
+    try {
+        return rc::run_words({argv + 1, argv + argc});
+    } catch (const std::exception& error) {
+        rc::print_error(error.what());
+        return 255;
+    }
+}

@@ -1,0 +1,168 @@
+#include "client/options.hpp"
+
+#include "client/failure.hpp"
+#include "common/files.hpp"
+#include "common/limits.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <algorithm>
+
+namespace rc {
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr auto usage = R"(rcmd: runs a command on another machine
+
+  rcmd [options] [USER@]HOST[:PORT] COMMAND [ARG...]   one command
+  rcmd [options] [USER@]HOST[:PORT]                    a prompt, or the remote shell on stdin if that is no terminal
+  rcmd --batch [options] [USER@]HOST[:PORT]            each line of stdin is one command
+  rcmd keygen [--line] [-f FILE] [--id ID]             makes a key, prints its line for authorized_keys)";
+
+constexpr auto footer = R"(Options may stand before and after the host; from the first other word on, everything is the command.
+DURATION: 90, 90s, 5m, 8h, 2d.
+
+Exit status: the command's own; 128+n if signal n ended it; 124 if its time was up; 126, 127 if it could not be
+executed or found; 255 if rcmd itself failed, with a line on stderr that says whether the command may have run.)";
+
+[[noreturn]] void fail(const std::string& problem) { throw Failure("usage", problem + "; see rcmd --help"); }
+
+std::filesystem::path default_key_file() { return home_directory() / ".config/rcmd/key"; }
+
+// All words up to the first that is no option belong to `app`; the rest is returned. A word -- ends the options: it is kept.
+Words parse_prefix(CLI::App& app, Words words) {
+    std::ranges::reverse(words); // as CLI11 wants them
+    app.parse(words);
+    Words rest = app.remaining();
+    if (!rest.empty() && rest.front().size() > 1 && rest.front().front() == '-' && rest.front() != "--") {
+        fail("unknown option " + rest.front());
+    }
+    return rest;
+}
+
+bool take_dashes(Words& words) {
+    if (words.empty() || words.front() != "--") return false;
+    words.erase(words.begin());
+    return true;
+}
+
+// Options, the host, options again, at most one --, the command.
+void parse_words(CLI::App& app, Words words, std::string& host, Words& command) {
+    Words rest = parse_prefix(app, std::move(words));
+    const bool ended = take_dashes(rest);
+    if (rest.empty()) fail("no host given");
+    host = rest.front();
+    rest.erase(rest.begin());
+    if (!ended) {
+        rest = parse_prefix(app, std::move(rest));
+        take_dashes(rest);
+    }
+    command = std::move(rest);
+}
+
+void check_environment(const Words& environment) {
+    for (const std::string& assignment : environment) {
+        const std::size_t equals = assignment.find('=');
+        if (equals == 0 || equals == std::string::npos) fail("--env " + assignment + ": not NAME=VALUE");
+    }
+}
+
+void add_connection_options(CLI::App& app, Options& options, std::string& user) {
+    app.add_option("-p,--port", options.port, "Port of the server (7420)")->type_name("PORT");
+    app.add_option("-l,--user", user, "Remote user (the key's first)")->type_name("USER");
+    app.add_option("-i,--key", options.key_file, "Key file (~/.config/rcmd/key)")->type_name("KEYFILE");
+    app.add_flag_callback("-4,--ipv4", [&] { options.family = Family::ipv4; }, "Use IPv4 only");
+    app.add_flag_callback("-6,--ipv6", [&] { options.family = Family::ipv6; }, "Use IPv6 only");
+    app.add_flag("-q,--quiet", options.quiet, "No warnings; errors are still shown");
+    app.add_flag("-v,--verbose", options.verbose, "Tell on stderr what happens");
+}
+
+void add_command_options(CLI::App& app, Options& options) {
+    app.add_flag("-n,--no-stdin", options.no_stdin, "The command reads nothing");
+    app.add_option_function<std::string>(
+           "--timeout",
+           [&](const std::string& text) {
+               options.timeout = parse_duration(text);
+               if (!options.timeout) fail("--timeout " + text + ": not a DURATION");
+           },
+           "End the command after that time")
+        ->type_name("DURATION");
+    app.add_option("--cwd", options.directory, "Directory to run in (the home directory)")->type_name("DIR");
+    app.add_option_function<std::string>(
+           "-e,--env", [&](const std::string& text) { options.environment.push_back(text); }, "Set a variable for the command")
+        ->type_name("NAME=VALUE")
+        ->trigger_on_parse();
+    app.add_flag("--combine", options.combine, "The command's stderr goes into its stdout");
+    app.add_flag("--wait-eof", options.wait_eof, "Wait until nothing holds the output open any more");
+    app.add_flag("--argv", options.argv, "Run the words as they stand, without a shell");
+    app.add_flag("--json", options.json, "Print one JSON object with output and status instead of the output");
+    app.add_option("--status-fd", options.status_fd, "Write a JSON line for each event to this descriptor")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("N");
+}
+
+void add_batch_options(CLI::App& app, Options& options) {
+    constexpr auto most = limits::windows_of_connection / (2 * limits::smallest_window);
+    app.add_flag("--batch", options.batch, "Each line of stdin is one command");
+    app.add_option("--jobs", options.jobs, "Commands to run at a time, with --batch (1)")
+        ->check(CLI::Range(std::size_t{1}, static_cast<std::size_t>(most)))
+        ->type_name("N");
+    app.add_flag("--keep-going", options.keep_going, "Do not stop at the first command that fails, with --batch");
+}
+
+template <class Parse>
+std::optional<int> run_parser(CLI::App& app, Parse parse) {
+    try {
+        parse();
+        return std::nullopt;
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error);
+        fail(error.what());
+    }
+}
+
+} // namespace
+
+std::optional<int> parse_options(std::vector<std::string> words, Options& options) {
+    CLI::App app(usage, "rcmd");
+    app.footer(footer);
+    app.prefix_command();
+    app.set_version_flag("-V,--version", "rcmd " RCMD_VERSION);
+    std::string user;
+    std::string host;
+    add_connection_options(app, options, user);
+    add_command_options(app, options);
+    add_batch_options(app, options);
+    if (const auto status = run_parser(app, [&] { parse_words(app, std::move(words), host, options.command); })) return status;
+
+    const auto target = parse_target(host);
+    if (!target) fail(host + ": not [USER@]HOST[:PORT]");
+    options.target = *target;
+    if (!user.empty()) options.target.user = user;
+    if (target->port) options.port = *target->port;
+    if (options.key_file.empty()) options.key_file = default_key_file();
+    check_environment(options.environment);
+    const bool no_command = options.command.empty() || (options.command.size() == 1 && options.command.front().empty());
+    if (options.argv && no_command) fail("--argv needs a command");
+    if (options.batch && !no_command) fail("--batch reads its commands from stdin, so there is none on the command line");
+    if (!options.batch && (options.jobs > 1 || options.keep_going)) fail("--jobs and --keep-going go with --batch");
+    return std::nullopt;
+}
+
+std::optional<int> parse_keygen_options(std::vector<std::string> words, KeygenOptions& options) {
+    CLI::App app("rcmd keygen: makes a key and prints its line for the authorized_keys of a server", "rcmd keygen");
+    app.add_flag("--line", options.line, "Make nothing; print a further line of the existing key, for another host");
+    app.add_option("-f,--file", options.key_file, "Key file (~/.config/rcmd/key)")->type_name("FILE");
+    app.add_option("--id", options.id, "Name of the key (user@host)")->type_name("ID");
+    std::ranges::reverse(words);
+    if (const auto status = run_parser(app, [&] { app.parse(words); })) return status;
+    if (options.line && !options.id.empty()) fail("--id names a new key; the one of --line has its name");
+    if (options.key_file.empty()) options.key_file = default_key_file();
+    return std::nullopt;
+}
+
+} // namespace rc

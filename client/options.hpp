@@ -1,0 +1,52 @@
+// The client's command line.
+#pragma once
+
+#include "client/target.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rc {
+
+enum class Family { any, ipv4, ipv6 };
+
+struct Options {
+    Target target;
+    std::uint16_t port = 7420;
+    Family family = Family::any;
+    std::filesystem::path key_file;
+    std::vector<std::string> command; // empty: none was given
+
+    bool quiet = false;
+    bool verbose = false;
+    bool no_stdin = false;
+    bool argv = false;
+    bool combine = false;
+    bool wait_eof = false;
+    bool json = false;
+    int status_fd = -1;
+    std::optional<std::chrono::seconds> timeout;
+    std::string directory; // empty: the remote home
+    std::vector<std::string> environment; // NAME=VALUE
+
+    bool batch = false;
+    bool keep_going = false;
+    std::size_t jobs = 1;
+};
+
+struct KeygenOptions {
+    std::filesystem::path key_file;
+    std::string id; // empty: user and host
+    bool line = false; // only print a line of an existing key
+};
+
+// Both read `words`, the command line without the program's name (and without the verb). They throw Failure{usage}, or return
+// an exit status if the program ends here (after --help or --version, which have been printed).
+std::optional<int> parse_options(std::vector<std::string> words, Options& options);
+std::optional<int> parse_keygen_options(std::vector<std::string> words, KeygenOptions& options);
+
+} // namespace rc

@@ -1,0 +1,66 @@
+#include "client/remote_job.hpp"
+
+#include "common/auth.hpp"
+#include "common/bytes.hpp"
+
+namespace rc {
+
+namespace {
+
+std::string join_words(const std::vector<std::string>& words) {
+    std::string line;
+    for (std::size_t i = 0; i < words.size(); ++i) line += (i == 0 ? "" : " ") + words[i];
+    return line;
+}
+
+void append_string(std::string& body, const std::string& text) {
+    if (text.find('\0') != std::string::npos) throw Failure("usage", "a command cannot hold a NUL byte");
+    body += text;
+    body += '\0';
+}
+
+} // namespace
+
+RemoteJob::RemoteJob(const asio::any_io_executor& executor, JobRequest what)
+    : request(std::move(what)), streams(to_hex(make_random<Salt>())), output(executor), error(executor), input(executor), end(executor) {
+    streams.open_receiver(StreamName::stdout_, request.window);
+    if (!request.combine) streams.open_receiver(StreamName::stderr_, request.window);
+}
+
+void RemoteJob::fail(const Failure& why) {
+    if (over()) return;
+    failure = why;
+    wake();
+}
+
+void RemoteJob::wake() {
+    output.notify();
+    error.notify();
+    input.notify();
+    end.notify();
+}
+
+ExecFrame make_exec(const RemoteJob& job) {
+    const JobRequest& request = job.request;
+    const std::vector<std::string> words = request.argv ? request.words : std::vector{join_words(request.words)};
+    ExecFrame frame;
+    for (const std::string& word : words) append_string(frame.body, word);
+    append_string(frame.body, request.directory);
+    for (const std::string& assignment : request.environment) append_string(frame.body, assignment);
+    if (frame.body.size() > limits::exec_body) {
+        throw Failure("too_large", "the command with its environment is " + std::to_string(frame.body.size()) + " bytes long, more than " +
+                std::to_string(limits::exec_body) + "; send it on stdin to a remote 'sh -s'", Ran::no, 126);
+    }
+    Exec& exec = frame.header;
+    exec.job = job.id();
+    exec.mode = request.argv ? ExecMode::argv : ExecMode::shell;
+    exec.words = words.size();
+    exec.stdin_ = request.input;
+    exec.combine = request.combine;
+    exec.wait_eof = request.wait_eof;
+    if (request.timeout) exec.timeout = static_cast<std::uint64_t>(request.timeout->count());
+    exec.limits = {request.window, request.combine ? 0 : request.window};
+    return frame;
+}
+
+} // namespace rc

@@ -1,0 +1,64 @@
+// The client's end of a job.
+#pragma once
+
+#include "client/failure.hpp"
+#include "common/async.hpp"
+#include "common/job_streams.hpp"
+#include "common/message.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rc {
+
+// What to run.
+struct JobRequest {
+    std::vector<std::string> words; // joined by blanks for the remote shell, or run as they stand with `argv`
+    bool argv = false;
+    std::string directory;                // empty: the remote home
+    std::vector<std::string> environment; // NAME=VALUE
+    bool input = false;                   // bytes will be sent to its stdin
+    bool combine = false;
+    bool wait_eof = false;
+    std::optional<std::chrono::seconds> timeout;
+    std::uint64_t window = limits::window; // bytes of each output stream that may wait here
+};
+
+// Filled by the link as the server's messages come in; whoever uses it waits for the events, each of which has one waiter.
+// It is over when either `exit` or `failure` is set; then nothing more comes in.
+struct RemoteJob {
+    RemoteJob(const asio::any_io_executor& executor, JobRequest what);
+
+    [[nodiscard]] const std::string& id() const { return streams.job(); }
+    [[nodiscard]] bool over() const { return exit || failure; }
+    // Sets `failure` unless it is over already, and wakes all.
+    void fail(const Failure& why);
+    void wake();
+
+    JobRequest request;
+    JobStreams streams;
+    Ran ran = Ran::no; // unknown from when the request is handed over for sending
+    std::uint64_t pid{};
+    std::uint64_t signals{}; // sent so far
+    Clock::time_point asked = Clock::now();
+    std::optional<Exit> exit;
+    std::optional<Failure> failure;
+
+    Event output; // stdout has bytes or has ended
+    Event error;  // likewise stderr
+    Event input;  // stdin may be sent further
+    Event end;    // it is over
+};
+
+// The messages of a request: header and body. Throws Failure{too_large} (126) if the body is over its limit, Failure{usage} for a NUL
+// in a command.
+struct ExecFrame {
+    Exec header;
+    std::string body;
+};
+ExecFrame make_exec(const RemoteJob& job);
+
+} // namespace rc

@@ -1,0 +1,129 @@
+#include "client/reporter.hpp"
+
+#include "client/exit_status.hpp"
+#include "client/local_io.hpp"
+#include "common/bytes.hpp"
+#include "common/described_json.hpp"
+
+#include <boost/json/serialize.hpp>
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace rc {
+
+namespace json = boost::json;
+
+namespace {
+
+json::value ran_value(Ran ran) {
+    if (ran == Ran::unknown) return "unknown";
+    return ran == Ran::yes;
+}
+
+std::string_view ran_text(Ran ran) {
+    switch (ran) {
+    case Ran::no: return "the command was not started";
+    case Ran::yes: return "the command was started, how it ended is unknown";
+    case Ran::unknown: return "the command may have run";
+    }
+    return {};
+}
+
+void add_output(json::object& object, const std::string& name, const std::string& bytes) {
+    if (is_utf8(bytes)) object.emplace(name, bytes);
+    else object.emplace(name + "_base64", to_base64(as_bytes(bytes)));
+}
+
+void add_end(json::object& object, const Exit& exit) {
+    if (exit.code) object.emplace("code", *exit.code);
+    if (exit.signal) object.emplace("signal", *exit.signal);
+    object.emplace("reason", to_string(exit.reason));
+}
+
+json::object error_object(const Failure& failure) { return {{"code", failure.code()}, {"message", failure.what()}}; }
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+} // namespace
+
+void print_error(const std::string& text) {
+    const std::string line = "rcmd: " + text + '\n';
+    write_all(STDERR_FILENO, as_bytes(line));
+}
+
+void Reporter::note(const std::string& text) const {
+    if (options_.verbose) print_error(text);
+}
+
+void Reporter::event(const json::object& event) const {
+    if (options_.status_fd < 0) return;
+    const std::string line = json::serialize(event) + '\n';
+    const int error = write_all(options_.status_fd, as_bytes(line));
+    if (error != 0) print_error("--status-fd " + std::to_string(options_.status_fd) + ": " + std::strerror(error));
+}
+
+void Reporter::connected(const std::string& server) const {
+    note("connected to " + server + ", which knows this key");
+    event({{"event", "connected"}, {"host", options_.target.host}, {"port", options_.port}});
+}
+
+void Reporter::started(const RemoteJob& job) const {
+    note("job " + job.id() + " started, process " + std::to_string(job.pid));
+    event({{"event", "started"}, {"job", job.id()}, {"pid", job.pid}});
+}
+
+int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
+    json::object report{{"event", job.exit ? "exit" : "error"}, {"job", job.id()}};
+    if (job.exit) add_end(report, *job.exit);
+    else report.insert({{"code", job.failure->code()}, {"message", job.failure->what()}, {"started", ran_value(job.failure->ran())}});
+    event(report);
+    if (captured != nullptr) {
+        json::object result{{"host", options_.target.host}, {"job", job.id()}};
+        if (job.exit) add_end(result, *job.exit);
+        else result.emplace("error", error_object(*job.failure));
+        result.emplace("started", ran_value(job.exit ? Ran::yes : job.failure->ran()));
+        add_output(result, "stdout", captured->out);
+        add_output(result, "stderr", captured->err);
+        const std::uint64_t sent = job.exit ? job.exit->stdin_ : 0;
+        result.emplace("bytes", json::object{{"stdin", sent}, {"stdout", captured->out.size()}, {"stderr", captured->err.size()}});
+        result.emplace("seconds", seconds_since(job.asked));
+        object(result);
+    }
+    if (!job.exit) {
+        explain(*job.failure);
+        return job.failure->status();
+    }
+    warn_of_early_end(*job.exit);
+    note("job " + job.id() + " ended with status " + std::to_string(exit_status(*job.exit)));
+    return exit_status(*job.exit);
+}
+
+void Reporter::warn_of_early_end(const Exit& exit) const {
+    if (options_.quiet) return;
+    if (exit.reason == ExitReason::shutdown) print_error(escape(options_.target.host) + ": the server is ending and has ended the command");
+    if (exit.reason == ExitReason::timeout) print_error(escape(options_.target.host) + ": the command's time was up and it was ended");
+}
+
+int Reporter::failed(const Failure& failure) const {
+    event({{"event", "error"}, {"code", failure.code()}, {"message", failure.what()}, {"started", ran_value(failure.ran())}});
+    if (options_.json) {
+        object({{"host", options_.target.host}, {"error", error_object(failure)}, {"started", ran_value(failure.ran())}});
+    }
+    explain(failure);
+    return failure.status();
+}
+
+void Reporter::explain(const Failure& failure) const {
+    print_error(escape(options_.target.host) + ": " + failure.what() + "; " + std::string(ran_text(failure.ran())));
+}
+
+void Reporter::object(const json::object& object) const {
+    const std::string line = json::serialize(object) + '\n';
+    const int error = write_all(STDOUT_FILENO, as_bytes(line));
+    if (error != 0) throw Failure("output", std::string("stdout: ") + std::strerror(error), Ran::yes);
+}
+
+} // namespace rc

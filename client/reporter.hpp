@@ -1,0 +1,43 @@
+// Everything the client says beside the command's output: errors and notes on stderr, events on --status-fd, the object of --json.
+#pragma once
+
+#include "client/options.hpp"
+#include "client/remote_job.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <string>
+
+namespace rc {
+
+// The output of one job, held for --json.
+struct Captured {
+    std::string out;
+    std::string err;
+};
+
+class Reporter {
+public:
+    explicit Reporter(const Options& options) : options_(options) {}
+
+    void connected(const std::string& server) const;
+    void started(const RemoteJob& job) const;
+    // The job is over: its event, its object (if `captured`), the line on stderr if it failed. Returns the exit status.
+    int finished(const RemoteJob& job, const Captured* captured) const;
+    // There never was a job.
+    int failed(const Failure& failure) const;
+
+private:
+    void note(const std::string& text) const; // with -v
+    void event(const boost::json::object& event) const;
+    void explain(const Failure& failure) const;
+    void object(const boost::json::object& object) const;
+    void warn_of_early_end(const Exit& exit) const;
+
+    const Options& options_;
+};
+
+// `rcmd: TEXT` on stderr, as one write.
+void print_error(const std::string& text);
+
+} // namespace rc

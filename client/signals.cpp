@@ -1,0 +1,29 @@
+#include "client/signals.hpp"
+
+#include "client/reporter.hpp"
+#include "common/signal_name.hpp"
+
+#include <csignal>
+#include <cstdlib>
+
+namespace rc {
+
+Signals::Signals(const asio::any_io_executor& executor) : set_(executor) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+        struct sigaction current {};
+        const bool ignored = ::sigaction(number, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
+        if (!ignored) set_.add(number);
+    }
+}
+
+asio::awaitable<int> Signals::next() { co_return co_await set_.async_wait(asio::use_awaitable); }
+
+asio::awaitable<void> Signals::forward(Link& link, RemoteJob& job) {
+    const int number = co_await next();
+    link.signal(job, signal_name(number));
+    co_await next();
+    print_error("job " + job.id() + " is still ending; not waiting for it any longer");
+    std::_Exit(255); // a write that nobody reads may be under way
+}
+
+} // namespace rc

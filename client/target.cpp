@@ -1,0 +1,72 @@
+#include "client/target.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace rc {
+
+namespace {
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+    Number number{};
+    const char* const end = text.data() + text.size();
+    const auto [rest, problem] = std::from_chars(text.data(), end, number);
+    if (problem != std::errc{} || rest != end || text.empty() || text.front() == '-') return std::nullopt;
+    return number;
+}
+
+} // namespace
+
+std::optional<Target> parse_target(std::string_view text) {
+    Target target;
+    if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
+        if (at == 0) return std::nullopt;
+        target.user = text.substr(0, at);
+        text.remove_prefix(at + 1);
+    }
+    std::string_view port;
+    bool has_port = false;
+    if (text.starts_with('[')) {
+        const std::size_t close = text.find(']');
+        if (close == std::string_view::npos) return std::nullopt;
+        target.host = text.substr(1, close - 1);
+        text.remove_prefix(close + 1);
+        if (!text.empty() && text.front() != ':') return std::nullopt;
+        has_port = !text.empty();
+        if (has_port) port = text.substr(1);
+    } else if (std::ranges::count(text, ':') == 1) {
+        const std::size_t colon = text.find(':');
+        target.host = text.substr(0, colon);
+        port = text.substr(colon + 1);
+        has_port = true;
+    } else {
+        target.host = text; // a name, or an IPv6 address without a port
+    }
+    if (target.host.empty()) return std::nullopt;
+    if (has_port) {
+        target.port = parse_number<std::uint16_t>(port);
+        if (!target.port || *target.port == 0) return std::nullopt;
+    }
+    return target;
+}
+
+std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
+    if (text.empty()) return std::nullopt;
+    std::int64_t unit = 1;
+    switch (text.back()) {
+    case 's': break;
+    case 'm': unit = 60; break;
+    case 'h': unit = 60 * 60; break;
+    case 'd': unit = 24 * 60 * 60; break;
+    default: unit = 0;
+    }
+    if (unit != 0) text.remove_suffix(1);
+    else unit = 1;
+    const auto number = parse_number<std::int64_t>(text);
+    constexpr std::int64_t longest = 10LL * 365 * 24 * 60 * 60;
+    if (!number || *number < 1 || *number > longest / unit) return std::nullopt;
+    return std::chrono::seconds(*number * unit);
+}
+
+} // namespace rc

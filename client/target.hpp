@@ -1,0 +1,24 @@
+// The words of a command line that have a form of their own.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rc {
+
+struct Target {
+    std::string user; // empty: not given
+    std::string host;
+    std::optional<std::uint16_t> port;
+};
+
+// [USER@]HOST[:PORT]; an IPv6 address with a port stands in brackets. Nothing if it is not of that form.
+std::optional<Target> parse_target(std::string_view text);
+
+// 90, 90s, 5m, 8h, 2d: whole and at least one second. Nothing if it is not of that form or longer than ten years.
+std::optional<std::chrono::seconds> parse_duration(std::string_view text);
+
+} // namespace rc

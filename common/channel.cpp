@@ -1,0 +1,94 @@
+#include "common/channel.hpp"
+
+#include "common/limits.hpp"
+#include "common/tls.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <optional>
+
+namespace rc {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// A host that vanished is noticed by keepalive. Failures are ignored: the connection works without any of these.
+void set_tcp_options(asio::ip::tcp::socket& socket) {
+    const auto set = [&](int level, int option, int value) {
+        ::setsockopt(socket.native_handle(), level, option, &value, sizeof(value));
+    };
+    set(IPPROTO_TCP, TCP_NODELAY, 1);
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(IPPROTO_TCP, TCP_KEEPIDLE, limits::keepalive_idle_seconds);
+    set(IPPROTO_TCP, TCP_KEEPINTVL, limits::keepalive_interval_seconds);
+    set(IPPROTO_TCP, TCP_KEEPCNT, limits::keepalive_probes);
+    set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, limits::notsent_lowat);
+}
+
+} // namespace
+
+Channel::Channel(asio::ip::tcp::socket socket, asio::ssl::context& tls, Peer self)
+    : stream_(std::move(socket), tls), decoder_(limits::header_before_proof), self_(self) {
+    set_tcp_options(stream_.next_layer());
+}
+
+asio::awaitable<void> Channel::handshake() {
+    const auto role = self_ == Peer::server ? asio::ssl::stream_base::server : asio::ssl::stream_base::client;
+    co_await stream_.async_handshake(role, asio::use_awaitable);
+    secured_ = true;
+}
+
+asio::awaitable<Incoming> Channel::receive() {
+    const Peer sender = self_ == Peer::server ? Peer::client : Peer::server;
+    std::optional<Message> message;
+    const FrameDecoder::CheckHeader check = [&](boost::json::object header, std::optional<std::uint64_t> size) {
+        message = decode_message(std::move(header), size, sender, phase_);
+    };
+    for (;;) {
+        if (std::optional<Frame> frame = decoder_.next(check)) {
+            Incoming incoming{std::move(*message), frame->header, frame->body};
+            co_return incoming;
+        }
+        const std::span<std::byte> space = decoder_.prepare();
+        decoder_.commit(co_await stream_.async_read_some(asio::buffer(space.data(), space.size()), asio::use_awaitable));
+    }
+}
+
+asio::awaitable<void> Channel::send(std::string_view frames, std::span<const std::byte> body) {
+    const std::array<asio::const_buffer, 2> parts{asio::buffer(frames), asio::buffer(body.data(), body.size())};
+    co_await asio::async_write(stream_, parts, asio::use_awaitable);
+}
+
+asio::awaitable<void> Channel::close_gently() {
+    asio::ip::tcp::socket& socket = stream_.next_layer();
+    boost::system::error_code error;
+    socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+    std::array<std::byte, 1024> thrown_away;
+    while (!error) {
+        const auto [failed, count] = co_await socket.async_read_some(asio::buffer(thrown_away), asio::as_tuple(asio::use_awaitable));
+        error = failed;
+    }
+}
+
+void Channel::close() {
+    boost::system::error_code ignored;
+    stream_.next_layer().close(ignored);
+}
+
+void Channel::set_phase(Phase phase) {
+    phase_ = phase;
+    if (phase == Phase::open) decoder_.set_header_limit(limits::header);
+}
+
+Binding Channel::binding() { return channel_binding(stream_.native_handle()); }
+
+} // namespace rc

@@ -1,0 +1,64 @@
+// Framed messages over one TLS connection. Knows no message's meaning.
+#pragma once
+
+#include "common/auth.hpp"
+#include "common/codec.hpp"
+#include "common/frame.hpp"
+#include "common/message.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace rc {
+
+// A message as it was received. The views hold until the next receive().
+struct Incoming {
+    Message message;
+    std::string_view header; // byte for byte
+    std::span<const std::byte> body;
+};
+
+// One side of a connection. Owns the socket; closes it when it goes. At a time, one coroutine may receive and one may
+// send. A send() that was cancelled leaves the connection unusable.
+class Channel {
+public:
+    // `self`: which side this is. `socket` is connected; TCP options are set here.
+    Channel(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context& tls, Peer self);
+
+    // Throws boost::system::system_error, as all that follows does when the connection fails or ends.
+    boost::asio::awaitable<void> handshake();
+    [[nodiscard]] bool secured() const { return secured_; } // handshake() is done
+
+    // The next message that is legal in the current phase. Throws Error for anything else.
+    boost::asio::awaitable<Incoming> receive();
+
+    // `frames`: one or more whole frames, of which the last may lack its body; `body`: that body. Both must outlive the call.
+    boost::asio::awaitable<void> send(std::string_view frames, std::span<const std::byte> body);
+
+    // Sends no more, and reads until the peer has closed, throwing away what it reads: closing at once could make the peer's
+    // system discard the last message before it was read.
+    boost::asio::awaitable<void> close_gently();
+
+    // At once; what is under way fails.
+    void close();
+
+    void set_phase(Phase phase);
+    // See tls.hpp; after handshake().
+    Binding binding();
+
+private:
+    boost::asio::ssl::stream<boost::asio::ip::tcp::socket> stream_;
+    FrameDecoder decoder_;
+    Peer self_;
+    Phase phase_ = Phase::greeting;
+    bool secured_ = false;
+};
+
+} // namespace rc

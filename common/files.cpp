@@ -1,0 +1,104 @@
+#include "common/files.hpp"
+
+#include "common/error.hpp"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <utility>
+
+namespace rc {
+
+namespace {
+
+class Descriptor {
+public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    ~Descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    [[nodiscard]] int get() const { return fd_; }
+    int release() { return std::exchange(fd_, -1); }
+
+private:
+    int fd_;
+};
+
+[[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
+    throw Error(ErrorCode::internal, file.string() + ": " + what);
+}
+
+std::string octal(mode_t mode) {
+    std::ostringstream text;
+    text << '0' << std::oct << mode;
+    return text.str();
+}
+
+} // namespace
+
+std::string read_guarded(const std::filesystem::path& file, mode_t forbidden, std::size_t most) {
+    const Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (fd.get() < 0) fail(file, std::strerror(errno));
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) fail(file, std::strerror(errno));
+    if (!S_ISREG(status.st_mode)) fail(file, "not a regular file");
+    if (status.st_uid != ::geteuid() && status.st_uid != 0) fail(file, "belongs to somebody else");
+    if ((status.st_mode & forbidden) != 0) {
+        const mode_t mode = status.st_mode & 07777U;
+        fail(file, "mode " + octal(mode) + " gives others too much; run: chmod " + octal(mode & ~forbidden) + " " + file.string());
+    }
+    if (static_cast<std::size_t>(status.st_size) > most) fail(file, "larger than " + std::to_string(most) + " bytes");
+    std::string content(static_cast<std::size_t>(status.st_size), '\0');
+    std::size_t done = 0;
+    while (done < content.size()) {
+        const ssize_t count = ::read(fd.get(), content.data() + done, content.size() - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) fail(file, std::strerror(errno));
+        if (count == 0) break;
+        done += static_cast<std::size_t>(count);
+    }
+    content.resize(done);
+    return content;
+}
+
+void write_new(const std::filesystem::path& file, mode_t mode, const std::string& content) {
+    make_private_directories(file.parent_path());
+    Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (fd.get() < 0 && errno == EEXIST) throw Error(ErrorCode::conflict, file.string() + ": exists already");
+    if (fd.get() < 0) fail(file, std::strerror(errno));
+    std::size_t done = 0;
+    while (done < content.size()) {
+        const ssize_t count = ::write(fd.get(), content.data() + done, content.size() - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) break;
+        done += static_cast<std::size_t>(count);
+    }
+    const bool written = done == content.size() && ::fsync(fd.get()) == 0;
+    const int reason = errno;
+    const bool closed = ::close(fd.release()) == 0;
+    if (written && closed) return;
+    ::unlink(file.c_str());
+    fail(file, std::strerror(reason));
+}
+
+void make_private_directories(const std::filesystem::path& directory) {
+    if (directory.empty() || std::filesystem::is_directory(directory)) return;
+    make_private_directories(directory.parent_path());
+    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) fail(directory, std::strerror(errno));
+}
+
+std::filesystem::path home_directory() {
+    if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') return home;
+    if (const passwd* account = ::getpwuid(::geteuid()); account != nullptr) return account->pw_dir;
+    throw Error(ErrorCode::internal, "no home directory: HOME is not set and this user has no account");
+}
+
+} // namespace rc

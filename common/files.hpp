@@ -1,0 +1,26 @@
+// Files that decide who may do what, and where they are.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include <sys/types.h>
+
+namespace rc {
+
+// The whole of a regular file that belongs to this user or root, at most `most` bytes, whose mode has none of the bits
+// `forbidden` (as 022: nobody else may write it). Throws Error{internal} that says which of these failed and what to do.
+std::string read_guarded(const std::filesystem::path& file, mode_t forbidden, std::size_t most);
+
+// Creates `file` with `mode` and `content`. Throws Error{conflict} if it exists, Error{internal} if it cannot be written; then
+// nothing is left of it. Missing folders above it are made.
+void write_new(const std::filesystem::path& file, mode_t mode, const std::string& content);
+
+// Makes a folder and those above it that are missing, for this user only (0700). Throws Error{internal}.
+void make_private_directories(const std::filesystem::path& directory);
+
+// What HOME names, or the account's home directory when that is not set. Throws Error{internal}.
+std::filesystem::path home_directory();
+
+} // namespace rc

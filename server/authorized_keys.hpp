@@ -1,0 +1,32 @@
+// The file that says which keys may log in, and as whom.
+#pragma once
+
+#include "common/auth.hpp"
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rc {
+
+struct AuthorizedKey {
+    Verifier verifier;
+    std::vector<std::string> users; // that it may run commands as, the first by default; empty: none was named
+};
+
+// The keys of a file as it was when it was read. Lines: `KEY_ID hmac-sha256 SALT STOREDKEY SERVERKEY [user=NAME[,NAME…]]`,
+// the three in base64; empty lines and lines that begin with # are skipped.
+struct AuthorizedKeys {
+    std::map<std::string, AuthorizedKey, std::less<>> keys;
+    std::vector<std::string> problems; // a line each of which was refused, with its number; the others are valid
+};
+
+// `need_user`: refuse lines without user=, because the server runs as root. Never fails: what it cannot take is a problem.
+AuthorizedKeys parse_authorized_keys(std::string_view text, bool need_user);
+
+// Throws Error{internal} that says what to do if the file cannot be read, or others than its owner and root can write it.
+AuthorizedKeys read_authorized_keys(const std::filesystem::path& file, bool need_user);
+
+} // namespace rc

@@ -1,0 +1,41 @@
+#include "server/exec_request.hpp"
+
+#include "common/bytes.hpp"
+
+#include <string_view>
+
+namespace rc {
+
+namespace {
+
+std::string take_string(std::string_view& rest) {
+    const std::size_t end = rest.find('\0');
+    if (end == std::string_view::npos) throw Error(ErrorCode::bad_message, "the body of exec has fewer strings than it says");
+    std::string text(rest.substr(0, end));
+    rest.remove_prefix(end + 1);
+    return text;
+}
+
+bool valid_assignment(std::string_view text) {
+    const std::size_t equals = text.find('=');
+    return equals != std::string_view::npos && equals > 0;
+}
+
+} // namespace
+
+ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body) {
+    std::string_view rest = as_text(body);
+    ExecRequest request;
+    for (std::uint64_t i = 0; i < exec.words; ++i) request.words.push_back(take_string(rest));
+    request.directory = take_string(rest);
+    while (!rest.empty()) {
+        request.environment.push_back(take_string(rest));
+        if (!valid_assignment(request.environment.back())) {
+            throw Error(ErrorCode::bad_message, "an environment entry that is not NAME=VALUE");
+        }
+    }
+    if (exec.mode == ExecMode::argv && request.words.front().empty()) throw Error(ErrorCode::bad_message, "the program has no name");
+    return request;
+}
+
+} // namespace rc

@@ -1,0 +1,23 @@
+// What a client asked to run, read from the body of exec.
+#pragma once
+
+#include "common/message.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace rc {
+
+struct ExecRequest {
+    std::vector<std::string> words; // one in the modes shell and subsystem, one or more in argv
+    std::string directory;          // empty: the home directory
+    std::vector<std::string> environment; // NAME=VALUE
+};
+
+// Throws Error{bad_message} if the body is not what PROTOCOL.md section 3 says.
+ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body);
+
+} // namespace rc

@@ -1,0 +1,245 @@
+#include "server/job.hpp"
+
+#include "common/described_json.hpp"
+#include "common/signal_name.hpp"
+#include "server/log.hpp"
+#include "server/options.hpp"
+
+#include <boost/asio/buffer.hpp>
+
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+namespace rc {
+
+namespace {
+
+// What an end for that reason does to the process group, one step after the other.
+std::span<const int> steps_of(ExitReason reason) {
+    static constexpr std::array steps{SIGHUP, SIGTERM, SIGKILL};
+    return reason == ExitReason::timeout ? std::span(steps).subspan(1) : std::span(steps);
+}
+
+} // namespace
+
+JobWindows windows_of(const Exec& exec) {
+    const auto window = [](std::uint64_t granted) {
+        return static_cast<std::size_t>(std::clamp(granted, limits::smallest_window, limits::window));
+    };
+    JobWindows windows;
+    windows.output = window(exec.limits.stdout_);
+    if (!exec.combine) windows.error = window(exec.limits.stderr_);
+    if (exec.stdin_) windows.input = windows.output;
+    return windows;
+}
+
+Job::Job(const asio::any_io_executor& executor, JobFacts facts, const JobOptions& options, Child child, const OutputLimits& limits)
+    : facts_(std::move(facts)), options_(options), child_(std::move(child)), streams_(facts_.id), output_room_(executor),
+      error_room_(executor), input_ready_(executor), end_asked_(executor), progress_(executor) {
+    streams_.open_sender(StreamName::stdout_, limits.stdout_, options_.windows.output);
+    if (child_.error) streams_.open_sender(StreamName::stderr_, limits.stderr_, options_.windows.error);
+    if (child_.input) streams_.open_receiver(StreamName::stdin_, options_.windows.input);
+}
+
+std::uint64_t Job::input_limit() {
+    const RecvStream* input = streams_.receiver(StreamName::stdin_);
+    return input != nullptr ? input->limit() : 0;
+}
+
+asio::awaitable<void> Job::run() {
+    const auto self = shared_from_this();
+    co_await race(collect_output(), feed_input(), enforce_end());
+    finish();
+}
+
+asio::awaitable<void> Job::collect_output() {
+    pumps_ = child_.error ? 2 : 1;
+    if (child_.error) {
+        co_await join(pump(*child_.output, StreamName::stdout_, output_room_), pump(*child_.error, StreamName::stderr_, error_room_),
+            await_exit());
+    } else {
+        co_await join(pump(*child_.output, StreamName::stdout_, output_room_), await_exit());
+    }
+}
+
+asio::awaitable<void> Job::pump(asio::readable_pipe& pipe, StreamName name, Event& room) {
+    SendStream& stream = *streams_.sender(name);
+    std::array<std::byte, 4096> thrown_away; // NOLINT: written before it is read
+    for (;;) {
+        std::span<std::byte> space = stream.prepare();
+        if (discard_) space = thrown_away;
+        else if (stream.stopped()) break;
+        if (space.empty()) {
+            co_await room.wait();
+            continue;
+        }
+        ++reading_;
+        active_ = Clock::now();
+        progress_.notify();
+        const auto [error, count] = co_await pipe.async_read_some(asio::buffer(space.data(), space.size()), no_throw);
+        --reading_;
+        active_ = Clock::now();
+        if (count > 0 && !discard_) stream.commit(count);
+        streams_.on_ready();
+        if (open_ || (error && error != asio::error::operation_aborted)) break;
+    }
+    pipe.close();
+    stream.close();
+    streams_.on_ready();
+    --pumps_;
+    progress_.notify();
+}
+
+// What the process left behind in the background may hold its output open for hours; that must not hold the client. Silence
+// counts only while we are ready to read: a full window is the client's, not the command's.
+asio::awaitable<void> Job::await_exit() {
+    co_await child_.ended();
+    const Clock::time_point ended = Clock::now();
+    while (pumps_ > 0) {
+        const Clock::time_point quiet = std::max(ended, active_) + quiet_after_exit;
+        const bool waiting = reading_ == pumps_ && (!options_.wait_eof || ending_);
+        if (waiting && Clock::now() >= quiet) break;
+        co_await progress_.wait_until(waiting ? quiet : Clock::time_point::max());
+    }
+    open_ = pumps_ > 0;
+    if (!open_) co_return;
+    if (child_.output->is_open()) child_.output->cancel();
+    if (child_.error && child_.error->is_open()) child_.error->cancel();
+}
+
+asio::awaitable<void> Job::feed_input() {
+    if (RecvStream* stream = streams_.receiver(StreamName::stdin_)) {
+        co_await write_input(*stream);
+        consumed_ = input_consumed();
+        child_.input->close();
+    }
+    co_await wait_forever();
+}
+
+asio::awaitable<void> Job::write_input(RecvStream& stream) {
+    while (!stream.drained()) {
+        const std::span<const std::byte> bytes = stream.readable();
+        if (bytes.empty()) {
+            co_await input_ready_.wait();
+            continue;
+        }
+        const auto [error, count] = co_await child_.input->async_write_some(asio::buffer(bytes.data(), bytes.size()), no_throw);
+        written_ += count;
+        stream.consume(count);
+        if (error) { // nobody reads it any more
+            streams_.stop_receiving(StreamName::stdin_);
+            co_return;
+        }
+        streams_.on_ready();
+    }
+}
+
+asio::awaitable<void> Job::enforce_end() {
+    while (!ending_) {
+        const bool asked = co_await end_asked_.wait_until(time_limit());
+        if (!asked && !ending_) ending_ = ExitReason::timeout;
+    }
+    progress_.notify();
+    for (const int number : steps_of(*ending_)) {
+        child_.signal_group(number);
+        co_await sleep_for(ending_step);
+    }
+    co_await wait_forever();
+}
+
+Clock::time_point Job::time_limit() const {
+    return options_.timeout ? started_ + *options_.timeout : Clock::time_point::max();
+}
+
+void Job::take(const Data& message, std::span<const std::byte> body) {
+    streams_.take(message, body);
+    input_ready_.notify();
+}
+
+void Job::take(const Eof& message) {
+    streams_.take(message);
+    input_ready_.notify();
+}
+
+void Job::take(const Ack& message) {
+    streams_.take(message);
+    (message.stream == StreamName::stderr_ ? error_room_ : output_room_).notify();
+}
+
+void Job::take(const Stop& message) {
+    streams_.take(message);
+    const bool is_error = message.stream == StreamName::stderr_;
+    (is_error ? error_room_ : output_room_).notify();
+    auto& pipe = is_error ? child_.error : child_.output;
+    if (pipe && pipe->is_open()) pipe->cancel();
+}
+
+void Job::take(const Signal& message) {
+    const auto number = signal_number(message.name);
+    if (!number) throw Error(ErrorCode::bad_message, "field 'name' is not a signal of this host");
+    if (message.number <= signals_) return;
+    signals_ = message.number;
+    child_.signal_group(*number);
+}
+
+void Job::end(ExitReason reason) {
+    if (reason == ExitReason::abandoned) {
+        discard_ = true;
+        output_room_.notify();
+        error_room_.notify();
+    }
+    if (ending_) return;
+    ending_ = reason;
+    end_asked_.notify();
+}
+
+void Job::finish() {
+    if (!consumed_) consumed_ = input_consumed();
+    if (child_.input && child_.input->is_open()) child_.input->close();
+    const Exit exit = describe(child_.reap());
+    finished_ = true;
+    log(exit);
+    streams_.finish_with(exit);
+}
+
+// What went into the pipe less what is still in there.
+std::uint64_t Job::input_consumed() {
+    if (!child_.input || !child_.input->is_open()) return written_;
+    int unread = 0;
+    if (::ioctl(child_.input->native_handle(), FIONREAD, &unread) != 0) return written_;
+    return written_ - static_cast<std::uint64_t>(unread);
+}
+
+Exit Job::describe(const ProcessEnd& end) {
+    const auto total = [&](StreamName name) {
+        const SendStream* stream = streams_.sender(name);
+        return stream != nullptr ? stream->end() : 0;
+    };
+    Exit exit;
+    exit.job = facts_.id;
+    exit.reason = ending_.value_or(ExitReason::exited);
+    if (end.code) exit.code = static_cast<std::uint64_t>(*end.code);
+    if (end.signal) exit.signal = signal_name(*end.signal);
+    exit.stdout_ = total(StreamName::stdout_);
+    exit.stderr_ = total(StreamName::stderr_);
+    exit.stdin_ = consumed_.value_or(0);
+    exit.open = open_;
+    exit.usage = {
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_).count()),
+        end.user_us, end.system_us, end.max_rss_kib};
+    exit.boot = facts_.boot;
+    return exit;
+}
+
+void Job::log(const Exit& exit) const {
+    const std::string status = exit.code ? std::to_string(*exit.code) : *exit.signal;
+    log_event("job", {{"job", facts_.id}, {"key", facts_.key_id}, {"from", facts_.address}, {"user", facts_.user},
+                         {"command", facts_.command}, {"reason", std::string(to_string(exit.reason))}, {"status", status},
+                         {"seconds", seconds_text(exit.usage.wall_us)}, {"stdin", std::to_string(exit.stdin_)},
+                         {"stdout", std::to_string(exit.stdout_)}, {"stderr", std::to_string(exit.stderr_)}});
+}
+
+} // namespace rc

@@ -1,0 +1,38 @@
+// Which job ids have been used, so that no request is ever executed twice. No sockets, no Asio.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace rc {
+
+// The ids of this run of the daemon, each key's its own. Remembers the latest `most`; of the ones before that it knows only
+// when the last of them arrived, which is enough to refuse every request that may be older. Any thread may call.
+class JobIds {
+public:
+    enum class Answer { fresh, known, expired };
+
+    // `most`: ids to remember.
+    explicit JobIds(std::size_t most) : most_(most) {}
+
+    // Asks whether job `id` of `key` may be started, and remembers it if the answer is fresh. `seen` is the server's clock
+    // as the client knew it before it first sent the request, `now` the clock now: both milliseconds since the start.
+    Answer admit(const std::string& key, const std::string& id, std::uint64_t seen, std::uint64_t now);
+
+private:
+    using Name = std::pair<std::string, std::string>;
+
+    std::mutex mutex_;
+    std::size_t most_;
+    std::map<Name, std::uint64_t> arrivals_;
+    std::deque<std::map<Name, std::uint64_t>::iterator> oldest_first_;
+    bool forgot_ = false;
+    std::uint64_t forgotten_until_ = 0;
+};
+
+} // namespace rc

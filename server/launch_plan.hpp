@@ -1,0 +1,31 @@
+// From a request to what is executed: program, arguments, environment, directory. No process is started here.
+#pragma once
+
+#include "common/message.hpp"
+#include "server/account.hpp"
+#include "server/exec_request.hpp"
+
+#include <string>
+#include <vector>
+
+namespace rc {
+
+struct LaunchPlan {
+    std::string program;                  // a path
+    std::vector<std::string> arguments;   // without the program
+    std::vector<std::string> environment; // NAME=VALUE, complete
+    std::string directory;
+};
+
+// Who is asking, for the job's environment.
+struct Requester {
+    std::string job;
+    std::string key_id;
+    std::string address; // ADDR:PORT
+};
+
+// Throws Error{forbidden} for an environment name that is reserved, Error{not_found, not_executable} for a program of
+// mode argv.
+LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const Account& account, const Requester& requester);
+
+} // namespace rc

@@ -1,0 +1,140 @@
+#include "common/async.hpp"
+#include "common/error.hpp"
+#include "server/background.hpp"
+#include "server/listener.hpp"
+#include "server/log.hpp"
+#include "server/options.hpp"
+#include "server/service.hpp"
+#include "server/state_dir.hpp"
+#include "server/worker.hpp"
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <deque>
+#include <exception>
+#include <thread>
+
+namespace rc {
+
+namespace {
+
+// The limit that was in force, for the commands; the daemon itself takes all that it may.
+rlimit raise_open_files() {
+    rlimit original{};
+    ::getrlimit(RLIMIT_NOFILE, &original);
+    rlimit raised = original;
+    raised.rlim_cur = raised.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &raised);
+    return original;
+}
+
+// All addresses: IPv4, and IPv6 where the host has it.
+void listen_everywhere(asio::io_context& context, std::deque<Listener>& listeners) {
+    listeners.emplace_back(context, "0.0.0.0:7420");
+    try {
+        listeners.emplace_back(context, "[::]:7420");
+    } catch (const Error& error) {
+        log_warning("listen", {{"problem", error.what()}});
+    }
+}
+
+std::deque<Listener> listen(asio::io_context& context, const std::vector<std::string>& addresses) {
+    std::deque<Listener> listeners;
+    if (addresses.empty()) listen_everywhere(context, listeners);
+    for (const std::string& address : addresses) listeners.emplace_back(context, address);
+    return listeners;
+}
+
+// Ends when `done()` holds or the deadline has come; `changed` announces that it may hold.
+template <class Condition>
+asio::awaitable<void> wait_until(Condition done, Event& changed, Clock::time_point deadline) {
+    while (!done()) {
+        const bool announced = co_await changed.wait_until(deadline);
+        if (!announced) co_return;
+    }
+}
+
+class Daemon {
+public:
+    Daemon(Service& service, asio::io_context& context)
+        : service_(service), context_(context), signals_(context, SIGTERM, SIGINT), changed_(context.get_executor()) {
+        service_.on_end = [this] { asio::post(context_, [this] { changed_.notify(); }); };
+        const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+        const std::size_t threads = service.options.threads > 0 ? service.options.threads : cores;
+        for (std::size_t i = 0; i < threads; ++i) workers_.emplace_back(service);
+    }
+
+    // From readiness to the end of the last worker.
+    asio::awaitable<void> run(std::deque<Listener>& listeners) {
+        for (Listener& listener : listeners) asio::co_spawn(context_, listener.run(workers_), asio::detached);
+        const int number = co_await signals_.async_wait(asio::use_awaitable);
+        log_event("stopping", {{"signal", std::to_string(number)}, {"jobs", std::to_string(service_.jobs)}});
+        service_.stopping = true;
+        for (Listener& listener : listeners) listener.close();
+        co_await race(end_gently(), second_signal());
+        context_.stop();
+    }
+
+private:
+    asio::awaitable<void> end_gently() {
+        const auto no_jobs = [this] { return service_.jobs == 0; };
+        co_await wait_until(no_jobs, changed_, Clock::now() + service_.options.drain);
+        for (Worker& worker : workers_) worker.end_jobs();
+        co_await wait_until(no_jobs, changed_, Clock::now() + 3 * ending_step);
+        for (Worker& worker : workers_) worker.end_sessions();
+        co_await wait_until([this] { return service_.sessions == 0; }, changed_, Clock::now() + 2 * farewell);
+    }
+
+    asio::awaitable<void> second_signal() { co_await signals_.async_wait(asio::use_awaitable); }
+
+    Service& service_;
+    asio::io_context& context_;
+    asio::signal_set signals_; // from before readiness: a signal after it is never fatal
+    Event changed_;
+    std::deque<Worker> workers_;
+};
+
+void serve(const Options& options) {
+    Launch launch(options.daemon);
+    std::signal(SIGPIPE, SIG_IGN); // a command that closed its stdin, a client that went: errors of that write only
+    open_log(options.log_file, options.log_level);
+    const rlimit open_files = raise_open_files();
+    const StateDir state(options.state_dir);
+    Service service(options, state.secret(), open_files);
+    asio::io_context context(1);
+    std::deque<Listener> listeners = listen(context, options.listen);
+    const PidFile pid_file(options.pid_file);
+
+    Daemon daemon(service, context);
+    asio::co_spawn(context, daemon.run(listeners), asio::detached);
+    std::string readiness;
+    for (const Listener& listener : listeners) readiness += "listening on " + listener.local_address() + '\n';
+    launch.ready(readiness);
+    log_event("started", {{"boot", service.boot}, {"listening", std::to_string(listeners.size())}});
+    context.run();
+    log_event("stopped", {});
+}
+
+} // namespace
+
+} // namespace rc
+
+int main(int argc, char** argv) {
+    try {
+        rc::Options options;
+        if (const auto status = rc::parse_options(argc, argv, options)) return *status;
+        rc::serve(options);
+        return 0;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "rcmd-server: %s\n", error.what());
+        return 1;
+    }
+}

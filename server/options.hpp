@@ -1,0 +1,41 @@
+// The server's command line, and every limit and time-out it has beside those of the protocol.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rc {
+
+struct Options {
+    std::vector<std::string> listen;          // ADDR:PORT, [ADDR]:PORT; empty: all addresses, port 7420
+    std::filesystem::path authorized_keys;
+    std::filesystem::path state_dir;
+    bool daemon = false;
+    std::filesystem::path pid_file; // empty: none
+    std::filesystem::path log_file; // empty: stderr; with daemon, a file in state_dir
+    std::string log_level = "info";
+    std::size_t threads = 0;             // workers; 0: one for each core
+    std::size_t max_sessions = 10'000;   // connections at a time, authenticated or not
+    std::size_t max_jobs = 5'000;        // jobs at a time, of all connections
+    std::chrono::seconds login_grace{10}; // from accept to the verified proof
+    std::chrono::seconds drain{0};        // how long ordinary jobs may go on after SIGTERM
+};
+
+// How long the steps of ending a job are apart: HUP, TERM, KILL.
+inline constexpr std::chrono::seconds ending_step{5};
+// A job whose process has ended is over when its output has been silent for this long.
+inline constexpr std::chrono::seconds quiet_after_exit{1};
+// A peer gets this long to take the last error before the connection is closed.
+inline constexpr std::chrono::seconds farewell{2};
+// Job ids that are remembered.
+inline constexpr std::size_t remembered_jobs = 1'000'000;
+
+// Fills `options` from the command line. An exit status if the program ends here (after --help, --version or an error, which
+// have been printed).
+std::optional<int> parse_options(int argc, char** argv, Options& options);
+
+} // namespace rc

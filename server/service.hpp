@@ -1,0 +1,62 @@
+// What all threads of the server share.
+#pragma once
+
+#include "common/auth.hpp"
+#include "server/job_ids.hpp"
+#include "server/key_store.hpp"
+#include "server/options.hpp"
+
+#include <boost/asio/ssl/context.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include <sys/resource.h>
+
+namespace rc {
+
+// Made before the threads start, destroyed after they have ended. What is not const may be used from any thread.
+struct Service {
+    Service(const Options& options, const Secret& decoy_secret, const rlimit& open_files);
+
+    const Options& options;
+    const Secret decoy_secret;
+    const rlimit open_files; // the limit that the daemon was started with, for its children
+    const std::string boot;  // names this run
+    KeyStore keys;
+    JobIds job_ids{remembered_jobs};
+    boost::asio::ssl::context tls;
+
+    std::atomic<bool> stopping{false}; // no new jobs
+    std::atomic<std::size_t> sessions{0};
+    std::atomic<std::size_t> jobs{0};
+    // Called, on any thread, when a session or a job has ended while the service is stopping.
+    std::function<void()> on_end = [] {};
+
+    // Milliseconds since the start of this run.
+    [[nodiscard]] std::uint64_t uptime() const;
+
+private:
+    std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+};
+
+// Counts a session or a job for as long as it lives.
+class Counted {
+public:
+    Counted(Service& service, std::atomic<std::size_t>& counter) : service_(service), counter_(counter) { ++counter_; }
+    ~Counted() {
+        --counter_;
+        if (service_.stopping) service_.on_end();
+    }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+
+private:
+    Service& service_;
+    std::atomic<std::size_t>& counter_;
+};
+
+} // namespace rc

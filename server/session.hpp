@@ -1,0 +1,68 @@
+// The server's side of one connection, from accept to close. A coroutine that owns its channel: what it starts ends before
+// it does, but for jobs, which it hands over to be ended when the client is gone.
+#pragma once
+
+#include "common/channel.hpp"
+#include "common/outbox.hpp"
+#include "common/sender.hpp"
+#include "server/authenticate.hpp"
+#include "server/job.hpp"
+#include "server/residents.hpp"
+#include "server/service.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace rc {
+
+class Session {
+public:
+    Session(Service& service, Residents& residents, boost::asio::ip::tcp::socket socket, std::string address);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    // Serves the client until either end is done. Never throws.
+    boost::asio::awaitable<void> run();
+
+    // The server is ending: tells the client and closes as soon as the client has taken the end of its last job.
+    void leave();
+
+private:
+    boost::asio::awaitable<void> log_in();
+    boost::asio::awaitable<void> establish();
+    boost::asio::awaitable<void> serve();
+    boost::asio::awaitable<void> read();
+    boost::asio::awaitable<void> read_messages();
+    boost::asio::awaitable<void> refuse(const Error& error);
+    void say_last(const Error& error);
+
+    // Requests. Those that throw Error name a violation of the protocol.
+    void handle(const Message& message, std::span<const std::byte> body);
+    void handle_exec(const Exec& exec, std::span<const std::byte> body);
+    void start(const Exec& exec, std::span<const std::byte> body);
+    void release(const Release& message);
+    template <class Request, class... Body>
+    void hand_to_job(const Request& message, Body... body);
+    void say_job_error(const std::string& job, const Error& error);
+
+    void check_admissible(const Exec& exec) const;
+    void admit_id(const Exec& exec);
+
+    Service& service_;
+    Residents& residents_;
+    boost::asio::any_io_executor executor_;
+    std::string address_; // ADDR:PORT of the client
+    Channel channel_;
+    Outbox outbox_;
+    Sender sender_;
+    Login login_;
+    std::map<std::string, std::shared_ptr<Job>, std::less<>> jobs_; // until they are released
+    bool leaving_ = false;
+};
+
+} // namespace rc

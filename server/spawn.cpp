@@ -1,0 +1,302 @@
+#include "server/spawn.hpp"
+
+#include "common/bytes.hpp"
+#include "common/error.hpp"
+
+#include <boost/asio/use_awaitable.hpp>
+// Boost.Process v2 of 1.81 uses these three without including them.
+#include <boost/optional.hpp>
+#include <boost/type_traits/decay.hpp>
+#include <boost/type_traits/is_convertible.hpp>
+
+#include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/process/v2/stdio.hpp>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+namespace rc {
+
+namespace asio = boost::asio;
+namespace process = boost::process::v2;
+using boost::system::error_code;
+
+namespace {
+
+enum class Stage { setup, account, directory, execute };
+
+// What the child says through a pipe before it gives up. After exec the pipe closes silently.
+struct Failure {
+    Stage stage;
+    int error;
+};
+
+class Descriptor {
+public:
+    Descriptor() = default;
+    explicit Descriptor(int fd) : fd_(fd) {}
+    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~Descriptor() { close(); }
+
+    void close() {
+        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    }
+    [[nodiscard]] int get() const { return fd_; }
+    int release() { return std::exchange(fd_, -1); }
+
+private:
+    int fd_ = -1;
+};
+
+struct Pipe {
+    Descriptor read;
+    Descriptor write;
+};
+
+[[noreturn]] void throw_errno(const char* what) { throw Error(ErrorCode::internal, std::string(what) + ": " + std::strerror(errno)); }
+
+Pipe make_pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("no pipe for the command");
+    return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+// The initialiser that makes the child clean. Runs in the child between vfork and exec, in the parent's memory: it makes
+// system calls and touches nothing else. The calls that change the user are raw, because those of the C library would make
+// every thread of the daemon follow.
+class ChildSetup {
+public:
+    ChildSetup(const LaunchPlan& plan, const Account& account, rlimit open_files, int failure_pipe)
+        : plan_(plan), account_(account), open_files_(open_files), failure_pipe_(failure_pipe), parent_(::getpid()),
+          change_user_(::geteuid() == 0) {}
+
+    template <class Launcher>
+    error_code on_exec_setup(Launcher&, const process::filesystem::path&, const char* const*) {
+        const bool ready = setup() && change_user() && change_directory() && tie_to_parent();
+        if (ready) stage_ = Stage::execute;
+        return ready ? error_code{} : error_code(errno, boost::system::system_category());
+    }
+
+    // A template with any parameters, or Boost up to 1.87 does not find it.
+    template <class... Any>
+    void on_exec_error(Any&&...) {
+        const Failure failure{stage_, errno};
+        [[maybe_unused]] const ssize_t written = ::write(failure_pipe_, &failure, sizeof(failure));
+    }
+
+private:
+    bool setup() {
+        if (::setsid() < 0) return false;
+        for (int number = 1; number < NSIG; ++number) {
+            struct sigaction action {};
+            action.sa_handler = SIG_DFL;
+            ::sigaction(number, &action, nullptr); // fails for KILL, STOP and those that the C library keeps
+        }
+        return ::setrlimit(RLIMIT_NOFILE, &open_files_) == 0;
+    }
+
+    bool change_user() {
+        if (!change_user_) return true;
+        stage_ = Stage::account;
+        if (::syscall(SYS_setgroups, account_.groups.size(), account_.groups.data()) != 0) return false;
+        if (::syscall(SYS_setresgid, account_.gid, account_.gid, account_.gid) != 0) return false;
+        if (::syscall(SYS_setresuid, account_.uid, account_.uid, account_.uid) != 0) return false;
+        const bool way_back = account_.uid != 0 && ::syscall(SYS_setresuid, 0, 0, 0) == 0;
+        if (way_back) errno = EPERM;
+        return !way_back;
+    }
+
+    bool change_directory() {
+        stage_ = Stage::directory;
+        return ::chdir(plan_.directory.c_str()) == 0;
+    }
+
+    bool tie_to_parent() {
+        stage_ = Stage::setup;
+        if (::prctl(PR_SET_PDEATHSIG, SIGHUP) != 0) return false;
+        if (::getppid() != parent_) ::_exit(1); // it ended before the line above
+        sigset_t none;
+        sigemptyset(&none);
+        if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return false;
+        return ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+    }
+
+    const LaunchPlan& plan_;
+    const Account& account_;
+    rlimit open_files_;
+    int failure_pipe_;
+    pid_t parent_;
+    bool change_user_;
+    Stage stage_ = Stage::setup;
+};
+
+// All signals are held back while the child runs in our memory: a handler of the daemon's must not run there.
+class SignalsBlocked {
+public:
+    SignalsBlocked() {
+        sigset_t all;
+        sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+private:
+    sigset_t before_{};
+};
+
+// Boost's own vfork launcher tells the reactor about the fork in the memory that both share, which corrupts the parent's;
+// the default one forks, which takes as long as the daemon is large.
+class VforkLauncher : public process::posix::default_launcher {
+public:
+    // The pid, or -1 with errno set. That the program runs is known only when the failure pipe has closed.
+    template <class... Inits>
+    pid_t start(const process::filesystem::path& program, const std::vector<std::string>& arguments, Inits&... inits) {
+        namespace hooks = process::posix::detail;
+        const char* const* argv = build_argv_(program, arguments);
+        error_code error = hooks::on_setup(*this, program, argv, inits...);
+        if (error) return errno = error.value(), -1;
+        const SignalsBlocked blocked;
+        pid = ::vfork();
+        if (pid != 0) return pid;
+        error = hooks::on_exec_setup(*this, program, argv, inits...);
+        if (!error) ::execve(program.c_str(), const_cast<char* const*>(argv), const_cast<char* const*>(env));
+        hooks::on_exec_error(*this, program, argv, error, inits...);
+        ::_exit(127); // not exit(): nothing of the daemon's may run twice
+    }
+};
+
+ErrorCode code_of(const Failure& failure) {
+    if (failure.stage == Stage::directory) return ErrorCode::no_directory;
+    if (failure.stage != Stage::execute) return ErrorCode::internal;
+    switch (failure.error) {
+    case ENOENT:
+    case ENOTDIR: return ErrorCode::not_found;
+    case E2BIG: return ErrorCode::too_large;
+    case EACCES:
+    case ENOEXEC:
+    case EISDIR:
+    case EPERM: return ErrorCode::not_executable;
+    default: return ErrorCode::internal;
+    }
+}
+
+[[noreturn]] void throw_failure(const Failure& failure, const LaunchPlan& plan) {
+    const std::string reason = std::strerror(failure.error);
+    switch (failure.stage) {
+    case Stage::directory: throw Error(code_of(failure), escape(plan.directory, 256) + ": " + reason);
+    case Stage::execute: throw Error(code_of(failure), escape(plan.program, 256) + ": " + reason);
+    case Stage::account: throw Error(code_of(failure), "the user could not be changed: " + reason);
+    case Stage::setup: break;
+    }
+    throw Error(code_of(failure), "the process could not be set up: " + reason);
+}
+
+std::optional<Failure> read_failure(int fd) {
+    Failure failure{};
+    ssize_t count = 0;
+    do count = ::read(fd, &failure, sizeof(failure));
+    while (count < 0 && errno == EINTR);
+    return count == sizeof(failure) ? std::optional(failure) : std::nullopt;
+}
+
+std::uint64_t microseconds(const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
+}
+
+// An interrupted wait goes on.
+void wait_for(pid_t pid, int* status, rusage* usage) {
+    while (::wait4(pid, status, 0, usage) < 0 && errno == EINTR) {}
+}
+
+} // namespace
+
+Child::Child(pid_t pid, const asio::any_io_executor& executor) : pid_(pid), exit_notice_(executor) {}
+
+void Child::watch() {
+    const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+    if (fd < 0) throw_errno("the command cannot be watched");
+    exit_notice_.assign(fd);
+}
+
+Child::Child(Child&& other) noexcept
+    : input(std::move(other.input)), output(std::move(other.output)), error(std::move(other.error)),
+      pid_(std::exchange(other.pid_, -1)), exit_notice_(std::move(other.exit_notice_)) {}
+
+Child::~Child() {
+    if (pid_ < 0) return;
+    signal_group(SIGKILL);
+    wait_for(pid_, nullptr, nullptr);
+}
+
+asio::awaitable<void> Child::ended() {
+    co_await exit_notice_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+}
+
+void Child::signal_group(int number) const {
+    if (pid_ > 0) ::kill(-pid_, number);
+}
+
+ProcessEnd Child::reap() {
+    int status = 0;
+    rusage usage{};
+    wait_for(std::exchange(pid_, -1), &status, &usage);
+    ProcessEnd end;
+    if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
+    else end.code = WEXITSTATUS(status);
+    end.user_us = microseconds(usage.ru_utime);
+    end.system_us = microseconds(usage.ru_stime);
+    end.max_rss_kib = static_cast<std::uint64_t>(usage.ru_maxrss);
+    return end;
+}
+
+Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options) {
+    Pipe input;
+    if (options.input) input = make_pipe();
+    else input.read = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    Pipe output = make_pipe();
+    Pipe error;
+    if (!options.combine) error = make_pipe();
+    Pipe failure = make_pipe();
+
+    std::vector<const char*> environment;
+    for (const std::string& assignment : plan.environment) environment.push_back(assignment.c_str());
+    environment.push_back(nullptr);
+
+    VforkLauncher launcher;
+    launcher.env = environment.data();
+    process::process_stdio stdio{input.read.get(), output.write.get(), options.combine ? output.write.get() : error.write.get()};
+    ChildSetup setup(plan, account, options.open_files, failure.write.get());
+    const pid_t pid = launcher.start(plan.program, plan.arguments, stdio, setup);
+    if (pid < 0) throw_errno("no process for the command");
+    failure.write.close();
+    if (const auto why = read_failure(failure.read.get())) {
+        wait_for(pid, nullptr, nullptr);
+        throw_failure(*why, plan);
+    }
+
+    Child child(pid, executor); // from here on it is ended if anything fails
+    child.watch();
+    if (options.input) child.input.emplace(executor, input.write.release());
+    child.output.emplace(executor, output.read.release());
+    if (!options.combine) child.error.emplace(executor, error.read.release());
+    return child;
+}
+
+} // namespace rc

@@ -1,0 +1,27 @@
+// The folder where the server keeps what it must not forget.
+#pragma once
+
+#include "common/auth.hpp"
+
+#include <filesystem>
+
+namespace rc {
+
+// Locked as long as this object lives: two servers on one state would run a job twice.
+class StateDir {
+public:
+    // Makes the folder if it is missing. Throws Error{internal} if it cannot be used or another server has it.
+    explicit StateDir(const std::filesystem::path& directory);
+    ~StateDir();
+    StateDir(const StateDir&) = delete;
+    StateDir& operator=(const StateDir&) = delete;
+
+    // The secret from which unknown keys get their salts: made at the first start, the same ever after.
+    [[nodiscard]] const Secret& secret() const { return secret_; }
+
+private:
+    int lock_;
+    Secret secret_;
+};
+
+} // namespace rc
