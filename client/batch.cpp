@@ -20,7 +20,7 @@ namespace {
 
 class Batch {
 public:
-    Batch(const Options& options, const Reporter& reporter, Link& link, const asio::any_io_executor& executor)
+    Batch(const ClientOptions& options, const Reporter& reporter, Link& link, const asio::any_io_executor& executor)
         : options_(options), reporter_(reporter), link_(link), executor_(executor), input_(executor, STDIN_FILENO),
           out_(executor, STDOUT_FILENO), err_(executor, STDERR_FILENO), jobs_changed_(executor), room_(executor), stop_(executor) {}
 
@@ -106,7 +106,7 @@ private:
         std::_Exit(255);
     }
 
-    const Options& options_;
+    const ClientOptions& options_;
     const Reporter& reporter_;
     Link& link_;
     asio::any_io_executor executor_;
@@ -123,7 +123,7 @@ private:
 
 } // namespace
 
-asio::awaitable<int> run_batch(const Options& options, const Reporter& reporter, Link& link) {
+asio::awaitable<int> run_batch(const ClientOptions& options, const Reporter& reporter, Link& link) {
     link.on_started = [&](const RemoteJob& job) { reporter.started(job); };
     Batch batch(options, reporter, link, co_await asio::this_coro::executor);
     co_await batch.run();

@@ -13,7 +13,7 @@ namespace rc {
 
 namespace {
 
-asio::awaitable<void> move_bytes(const Options& options, RemoteJob& job, Captured& captured) {
+asio::awaitable<void> move_bytes(const ClientOptions& options, RemoteJob& job, Captured& captured) {
     const auto executor = co_await asio::this_coro::executor;
     Output out(executor, STDOUT_FILENO);
     Output err(executor, STDERR_FILENO);
@@ -26,7 +26,7 @@ asio::awaitable<void> move_bytes(const Options& options, RemoteJob& job, Capture
     else co_await delivery();
 }
 
-asio::awaitable<void> attend(const Options& options, Link& link, RemoteJob& job, Captured& captured) {
+asio::awaitable<void> attend(const ClientOptions& options, Link& link, RemoteJob& job, Captured& captured) {
     {
         Signals signals(co_await asio::this_coro::executor);
         co_await race(move_bytes(options, job, captured), signals.forward(link, job));
@@ -41,7 +41,7 @@ asio::awaitable<void> attend(const Options& options, Link& link, RemoteJob& job,
 
 } // namespace
 
-JobRequest make_request(const Options& options) {
+JobRequest make_request(const ClientOptions& options) {
     JobRequest request;
     request.words = options.command;
     if (request.words.empty()) request.words.emplace_back();
@@ -55,7 +55,7 @@ JobRequest make_request(const Options& options) {
     return request;
 }
 
-asio::awaitable<int> run_command(const Options& options, const Reporter& reporter, Link& link) {
+asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& reporter, Link& link) {
     const auto job = std::make_shared<RemoteJob>(co_await asio::this_coro::executor, make_request(options));
     Captured captured;
     link.on_started = [&](const RemoteJob& started) { reporter.started(started); };

@@ -8,9 +8,9 @@
 namespace rc {
 
 // Runs the command of `options` (none: the remote shell, which reads stdin) on `link` and then closes that. Returns the exit status.
-asio::awaitable<int> run_command(const Options& options, const Reporter& reporter, Link& link);
+asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& reporter, Link& link);
 
 // What `options` ask for of every job.
-JobRequest make_request(const Options& options);
+JobRequest make_request(const ClientOptions& options);
 
 } // namespace rc

@@ -20,7 +20,7 @@ constexpr std::chrono::seconds connect_timeout{10}; // for all addresses of a ho
 constexpr std::chrono::seconds answer_timeout{10};  // for TLS and the server's proof
 
 // getaddrinfo() itself: a command has nothing else to do meanwhile, and Asio would start a thread for it.
-std::vector<tcp::endpoint> resolve(const Options& options) {
+std::vector<tcp::endpoint> resolve(const ClientOptions& options) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV;
@@ -45,7 +45,7 @@ asio::awaitable<void> connect_any(tcp::socket& socket, const std::vector<tcp::en
     co_await asio::async_connect(socket, endpoints, asio::use_awaitable);
 }
 
-asio::awaitable<tcp::socket> open_socket(const Options& options) {
+asio::awaitable<tcp::socket> open_socket(const ClientOptions& options) {
     const std::vector<tcp::endpoint> endpoints = resolve(options);
     tcp::socket socket(co_await asio::this_coro::executor);
     std::string problem;
@@ -58,19 +58,19 @@ asio::awaitable<tcp::socket> open_socket(const Options& options) {
     throw Failure("no_server", "cannot connect to " + host_and_port(options) + ": " + problem + "; is rcmd-server running there?");
 }
 
-[[noreturn]] void not_rcmd_server(const Options& options, const std::string& problem) {
+[[noreturn]] void not_rcmd_server(const ClientOptions& options, const std::string& problem) {
     throw Failure("not_rcmd_server", "what answers on " + host_and_port(options) + " is not an rcmd-server: " + problem);
 }
 
 } // namespace
 
-std::string host_and_port(const Options& options) {
+std::string host_and_port(const ClientOptions& options) {
     const std::string& host = options.target.host;
     const bool brackets = host.find(':') != std::string::npos;
     return escape(brackets ? '[' + host + ']' : host, 256) + ':' + std::to_string(options.port);
 }
 
-asio::awaitable<std::unique_ptr<Link>> connect(const Options& options, const Key& key, asio::ssl::context& tls) {
+asio::awaitable<std::unique_ptr<Link>> connect(const ClientOptions& options, const Key& key, asio::ssl::context& tls) {
     tcp::socket socket = co_await open_socket(options);
     auto link = std::make_unique<Link>(std::move(socket), tls);
     try {

@@ -12,9 +12,9 @@ namespace rc {
 
 // Resolves, connects and authenticates the server; each of these has a time-out. Throws Failure{no_host, no_server, not_rcmd_server,
 // auth_failed …} that names the host and the way out.
-asio::awaitable<std::unique_ptr<Link>> connect(const Options& options, const Key& key, boost::asio::ssl::context& tls);
+asio::awaitable<std::unique_ptr<Link>> connect(const ClientOptions& options, const Key& key, boost::asio::ssl::context& tls);
 
 // HOST:PORT as the user would write it.
-std::string host_and_port(const Options& options);
+std::string host_and_port(const ClientOptions& options);
 
 } // namespace rc

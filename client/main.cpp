@@ -22,14 +22,14 @@ namespace rc {
 
 namespace {
 
-asio::awaitable<int> run_jobs(const Options& options, const Reporter& reporter, Link& link) {
+asio::awaitable<int> run_jobs(const ClientOptions& options, const Reporter& reporter, Link& link) {
     const bool no_command = options.command.empty();
     if (options.batch) co_return co_await run_batch(options, reporter, link);
     if (no_command && ::isatty(STDIN_FILENO) == 1) co_return co_await run_prompt(options, reporter, link);
     co_return co_await run_command(options, reporter, link);
 }
 
-asio::awaitable<int> run(const Options& options, const Reporter& reporter) {
+asio::awaitable<int> run(const ClientOptions& options, const Reporter& reporter) {
     const Key key = read_key(options.key_file);
     asio::ssl::context tls = make_client_tls();
     const std::unique_ptr<Link> link = co_await connect(options, key, tls);
@@ -37,7 +37,7 @@ asio::awaitable<int> run(const Options& options, const Reporter& reporter) {
     co_return co_await run_jobs(options, reporter, *link);
 }
 
-int run_client(const Options& options) {
+int run_client(const ClientOptions& options) {
     const Reporter reporter(options);
     asio::io_context context(1);
     int status = 255;
@@ -62,7 +62,7 @@ int run_words(std::vector<std::string> words) {
         const auto status = parse_keygen_options(std::move(words), options);
         return status ? *status : keygen(options);
     }
-    Options options;
+    ClientOptions options;
     const auto status = parse_options(std::move(words), options);
     return status ? *status : run_client(options);
 }

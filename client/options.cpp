@@ -23,7 +23,7 @@ constexpr auto usage = R"(rcmd: runs a command on another machine
   rcmd --batch [options] [USER@]HOST[:PORT]            each line of stdin is one command
   rcmd keygen [--line] [-f FILE] [--id ID]             makes a key, prints its line for authorized_keys)";
 
-constexpr auto footer = R"(Options may stand before and after the host; from the first other word on, everything is the command.
+constexpr auto footer = R"(ClientOptions may stand before and after the host; from the first other word on, everything is the command.
 DURATION: 90, 90s, 5m, 8h, 2d.
 
 Exit status: the command's own; 128+n if signal n ended it; 124 if its time was up; 126, 127 if it could not be
@@ -50,7 +50,7 @@ bool take_dashes(Words& words) {
     return true;
 }
 
-// Options, the host, options again, at most one --, the command.
+// ClientOptions, the host, options again, at most one --, the command.
 void parse_words(CLI::App& app, Words words, std::string& host, Words& command) {
     Words rest = parse_prefix(app, std::move(words));
     const bool ended = take_dashes(rest);
@@ -71,7 +71,7 @@ void check_environment(const Words& environment) {
     }
 }
 
-void add_connection_options(CLI::App& app, Options& options, std::string& user) {
+void add_connection_options(CLI::App& app, ClientOptions& options, std::string& user) {
     app.add_option("-p,--port", options.port, "Port of the server (7420)")->type_name("PORT");
     app.add_option("-l,--user", user, "Remote user (the key's first)")->type_name("USER");
     app.add_option("-i,--key", options.key_file, "Key file (~/.config/rcmd/key)")->type_name("KEYFILE");
@@ -81,7 +81,7 @@ void add_connection_options(CLI::App& app, Options& options, std::string& user) 
     app.add_flag("-v,--verbose", options.verbose, "Tell on stderr what happens");
 }
 
-void add_command_options(CLI::App& app, Options& options) {
+void add_command_options(CLI::App& app, ClientOptions& options) {
     app.add_flag("-n,--no-stdin", options.no_stdin, "The command reads nothing");
     app.add_option_function<std::string>(
            "--timeout",
@@ -105,7 +105,7 @@ void add_command_options(CLI::App& app, Options& options) {
         ->type_name("N");
 }
 
-void add_batch_options(CLI::App& app, Options& options) {
+void add_batch_options(CLI::App& app, ClientOptions& options) {
     constexpr auto most = limits::windows_of_connection / (2 * limits::smallest_window);
     app.add_flag("--batch", options.batch, "Each line of stdin is one command");
     app.add_option("--jobs", options.jobs, "Commands to run at a time, with --batch (1)")
@@ -127,7 +127,7 @@ std::optional<int> run_parser(CLI::App& app, Parse parse) {
 
 } // namespace
 
-std::optional<int> parse_options(std::vector<std::string> words, Options& options) {
+std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& options) {
     CLI::App app(usage, "rcmd");
     app.footer(footer);
     app.prefix_command();

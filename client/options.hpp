@@ -14,7 +14,7 @@ namespace rc {
 
 enum class Family { any, ipv4, ipv6 };
 
-struct Options {
+struct ClientOptions {
     Target target;
     std::uint16_t port = 7420;
     Family family = Family::any;
@@ -46,7 +46,7 @@ struct KeygenOptions {
 
 // Both read `words`, the command line without the program's name (and without the verb). They throw Failure{usage}, or return
 // an exit status if the program ends here (after --help or --version, which have been printed).
-std::optional<int> parse_options(std::vector<std::string> words, Options& options);
+std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& options);
 std::optional<int> parse_keygen_options(std::vector<std::string> words, KeygenOptions& options);
 
 } // namespace rc

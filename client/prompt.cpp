@@ -44,7 +44,7 @@ std::optional<Leave> parse_leave(std::string_view line) {
 
 class Prompt {
 public:
-    Prompt(const Options& options, const Reporter& reporter, Link& link, const asio::any_io_executor& executor)
+    Prompt(const ClientOptions& options, const Reporter& reporter, Link& link, const asio::any_io_executor& executor)
         : options_(options), reporter_(reporter), link_(link), executor_(executor), input_(executor, STDIN_FILENO),
           lines_(input_, limits::exec_body + 1), out_(executor, STDOUT_FILENO), err_(executor, STDERR_FILENO), signals_(executor),
           link_ended_(executor) {}
@@ -120,7 +120,7 @@ private:
 
     static void show(const std::string& text) { write_all(STDERR_FILENO, as_bytes(text)); }
 
-    const Options& options_;
+    const ClientOptions& options_;
     const Reporter& reporter_;
     Link& link_;
     asio::any_io_executor executor_;
@@ -137,7 +137,7 @@ private:
 
 } // namespace
 
-asio::awaitable<int> run_prompt(const Options& options, const Reporter& reporter, Link& link) {
+asio::awaitable<int> run_prompt(const ClientOptions& options, const Reporter& reporter, Link& link) {
     link.on_started = [&](const RemoteJob& job) { reporter.started(job); };
     Prompt prompt(options, reporter, link, co_await asio::this_coro::executor);
     co_await prompt.run();

@@ -8,6 +8,6 @@
 namespace rc {
 
 // Until `exit [N]` or the end of stdin. Returns N, or else the last command's status.
-asio::awaitable<int> run_prompt(const Options& options, const Reporter& reporter, Link& link);
+asio::awaitable<int> run_prompt(const ClientOptions& options, const Reporter& reporter, Link& link);
 
 } // namespace rc

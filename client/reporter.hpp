@@ -18,7 +18,7 @@ struct Captured {
 
 class Reporter {
 public:
-    explicit Reporter(const Options& options) : options_(options) {}
+    explicit Reporter(const ClientOptions& options) : options_(options) {}
 
     void connected(const std::string& server) const;
     void started(const RemoteJob& job) const;
@@ -34,7 +34,7 @@ private:
     void object(const boost::json::object& object) const;
     void warn_of_early_end(const Exit& exit) const;
 
-    const Options& options_;
+    const ClientOptions& options_;
 };
 
 // `rcmd: TEXT` on stderr, as one write.

@@ -102,7 +102,7 @@ private:
     std::deque<Worker> workers_;
 };
 
-void serve(const Options& options) {
+void serve(const ServerOptions& options) {
     Launch launch(options.daemon);
     std::signal(SIGPIPE, SIG_IGN); // a command that closed its stdin, a client that went: errors of that write only
     open_log(options.log_file, options.log_level);
@@ -129,7 +129,7 @@ void serve(const Options& options) {
 
 int main(int argc, char** argv) {
     try {
-        rc::Options options;
+        rc::ServerOptions options;
         if (const auto status = rc::parse_options(argc, argv, options)) return *status;
         rc::serve(options);
         return 0;

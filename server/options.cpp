@@ -20,7 +20,7 @@ constexpr auto footer = R"(Runs commands for authenticated rcmd clients. SIGTERM
 Without --authorized-keys and --state-dir it uses ~/.config/rcmd/authorized_keys and ~/.local/state/rcmd;
 run by root, /etc/rcmd/authorized_keys and /var/lib/rcmd. Make a key and its line with 'rcmd keygen'.)";
 
-void set_default_paths(Options& options) {
+void set_default_paths(ServerOptions& options) {
     const bool root = ::geteuid() == 0;
     if (options.authorized_keys.empty()) {
         options.authorized_keys = (root ? "/etc/rcmd" : home_directory() / ".config/rcmd") / std::filesystem::path("authorized_keys");
@@ -37,7 +37,7 @@ void set_default_paths(Options& options) {
 
 } // namespace
 
-std::optional<int> parse_options(int argc, char** argv, Options& options) {
+std::optional<int> parse_options(int argc, char** argv, ServerOptions& options) {
     CLI::App app("rcmd-server: the daemon of rcmd", "rcmd-server");
     app.footer(footer);
     app.set_version_flag("-V,--version", "rcmd-server " RCMD_VERSION);

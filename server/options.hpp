@@ -10,7 +10,7 @@
 
 namespace rc {
 
-struct Options {
+struct ServerOptions {
     std::vector<std::string> listen;          // ADDR:PORT, [ADDR]:PORT; empty: all addresses, port 7420
     std::filesystem::path authorized_keys;
     std::filesystem::path state_dir;
@@ -36,6 +36,6 @@ inline constexpr std::size_t remembered_jobs = 1'000'000;
 
 // Fills `options` from the command line. An exit status if the program ends here (after --help, --version or an error, which
 // have been printed).
-std::optional<int> parse_options(int argc, char** argv, Options& options);
+std::optional<int> parse_options(int argc, char** argv, ServerOptions& options);
 
 } // namespace rc

@@ -7,7 +7,7 @@
 
 namespace rc {
 
-Service::Service(const Options& the_options, const Secret& secret, const rlimit& limit)
+Service::Service(const ServerOptions& the_options, const Secret& secret, const rlimit& limit)
     : options(the_options), decoy_secret(secret), open_files(limit), boot(to_hex(make_random<Salt>())),
       keys(options.authorized_keys, ::geteuid() == 0), tls(make_server_tls()) {}
 

@@ -20,9 +20,9 @@ namespace rc {
 
 // Made before the threads start, destroyed after they have ended. What is not const may be used from any thread.
 struct Service {
-    Service(const Options& options, const Secret& decoy_secret, const rlimit& open_files);
+    Service(const ServerOptions& options, const Secret& decoy_secret, const rlimit& open_files);
 
-    const Options& options;
+    const ServerOptions& options;
     const Secret decoy_secret;
     const rlimit open_files; // the limit that the daemon was started with, for its children
     const std::string boot;  // names this run
