@@ -69,15 +69,6 @@ def test_more_words_than_the_body_has_is_bad_message(server: Server) -> None:
     assert server.serves()
 
 
-def test_a_window_over_a_mebibyte_is_refused(server: Server) -> None:
-    with server.login() as client:
-        limits = {"stdout": wire.MIB + 1, "stderr": 0}
-        header = client.exec_header("job-1", limits=limits)
-        error = client.answer_to(wire.frame(header | {"size": 6}, b"true\0\0"))
-        assert error["code"] in ("bad_message", "bad_offset")
-    assert server.serves()
-
-
 def test_windows_over_8_mebibytes_together_are_busy_and_the_connection_goes_on(server: Server) -> None:
     with server.login() as client:
         limits = {"stdout": wire.MIB, "stderr": wire.MIB}

@@ -26,8 +26,6 @@ BAD_OFFSETS: dict[str, Break] = {
     "ack of 2^64-1": stream("ack", "stdout", offset=(1 << 64) - 1, limit=(1 << 64) - 1),
     "limit lowered": stream("ack", "stdout", offset=3, limit=16383),
     "limit below offset": stream("ack", "stdout", offset=3, limit=2),
-    "limit over a window": stream("ack", "stdout", offset=3, limit=3 + wire.MIB + 1),
-    "limit of 2^64-1": stream("ack", "stdout", offset=3, limit=(1 << 64) - 1),
     "ack of the other stream": stream("ack", "stderr", offset=1, limit=16384),
 }
 
@@ -66,8 +64,8 @@ def test_data_beyond_the_window_is_bad_offset(server: Server) -> None:
     assert server.serves()
 
 
-@pytest.mark.parametrize(("kind", "numbers"), [("data", {"offset": 3, "size": 1}), ("eof", {"offset": 3})])
-def test_anything_behind_eof_is_bad_offset(server: Server, kind: str, numbers: dict[str, int]) -> None:
+@pytest.mark.parametrize(("kind", "numbers"), [("data", {"offset": 3, "size": 1}), ("eof", {"offset": 4})])
+def test_what_contradicts_an_eof_is_bad_offset(server: Server, kind: str, numbers: dict[str, int]) -> None:
     with server.login() as client:
         job = client.begin("cat >/dev/null; sleep 1000", stdin=True, limits=SMALL)
         client.write(job, b"abc")

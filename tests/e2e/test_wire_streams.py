@@ -21,23 +21,31 @@ def quiet(client: wire.Wire) -> None:
 @pytest.mark.parametrize("window", [1, 1000, 16384, 65536, 100_000, wire.MIB])
 def test_a_server_sends_exactly_its_window_and_waits(server: Server, window: int) -> None:
     with server.login(acks=False) as client:
-        job = client.begin("yes", limits={"stdout": window, "stderr": 0})
+        job = client.begin("yes", limits={"stdout": window, "stderr": 16384})
         client.until(lambda: len(job.out) >= window)
         quiet(client)
         assert len(job.out) == window
         client.grant(job, "stdout", window + 777)
         client.until(lambda: len(job.out) >= window + 777)
         quiet(client)
-        assert job.out == (b"y\n" * window)[:window + 777]
+        assert job.out == (b"y\n" * (window + 777))[:window + 777]
 
 
 def test_a_limit_of_0_gives_no_bytes_until_an_ack(server: Server) -> None:
     with server.login(acks=False) as client:
-        job = client.begin("echo held", limits={"stdout": 0, "stderr": 0})
+        job = client.begin("echo held", limits={"stdout": 0, "stderr": 16384})
         quiet(client)
         assert job.out == b"" and not job.over
         client.grant(job, "stdout", 100)
         assert client.finish(job).out == b"held\n"
+
+
+def test_a_limit_over_the_greatest_window_gains_nothing(server: Server) -> None:
+    with server.login(acks=False) as client:
+        job = client.begin("yes", limits={"stdout": 4 * wire.MIB, "stderr": 16384})
+        client.until(lambda: len(job.out) >= wire.MIB)
+        quiet(client)
+        assert len(job.out) == wire.MIB
 
 
 def test_an_empty_output_needs_no_window(server: Server) -> None:
@@ -54,7 +62,7 @@ def test_each_stream_has_a_window_of_its_own(server: Server) -> None:
 def test_a_pipe_left_full_is_read_to_its_last_byte_long_after_the_exit(server: Server) -> None:
     size = 16384 + 65536 - 1000  # the window and almost the whole pipe
     with server.login(acks=False) as client:
-        job = client.begin(["head", "-c", str(size), "/dev/zero"], limits={"stdout": 16384, "stderr": 0})
+        job = client.begin(["head", "-c", str(size), "/dev/zero"], limits=SMALL)
         client.until(lambda: len(job.out) == 16384)
         wait_for(lambda: process_state(job.started["pid"]) in ("Z", ""), "the process to have ended")
         time.sleep(2)  # longer than a job's output may be quiet after its exit
@@ -105,7 +113,7 @@ def test_a_client_that_reads_nothing_at_all_holds_up_nobody(server: Server) -> N
 
 def test_stdin_is_taken_up_to_its_limit_and_acknowledged_when_written(server: Server) -> None:
     with server.login() as client:
-        job = client.begin("read go; cat", stdin=True, limits={"stdout": wire.MIB, "stderr": 0})
+        job = client.begin("read go; cat", stdin=True, limits={"stdout": wire.MIB, "stderr": 16384})
         first = job.stdin_limit
         assert 0 < first <= wire.MIB
         sent = bytearray(b"go\n")
@@ -234,3 +242,12 @@ def test_usage_tells_what_the_job_took(server: Server) -> None:
         job = client.finish(client.execute("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"))
         usage = job.exit["usage"]
         assert usage["user_us"] > 1000 and usage["wall_us"] > 1000 and usage["max_rss_kib"] > 100
+
+
+@pytest.mark.parametrize("name", ["NONSENSE", "SIGTERM", "15", "", "term"])
+def test_a_signal_that_does_not_exist_ends_the_connection(server: Server, name: str) -> None:
+    with server.login() as client:
+        job = client.begin("sleep 1000", limits=SMALL)
+        header = {"type": "signal", "job": job.id, "number": 1, "name": name}
+        assert client.answer_to(wire.frame(header))["code"] == "bad_message"
+    assert server.serves()

@@ -398,8 +398,7 @@ class Wire(Channel):
         assert 1 <= len(body) <= 65536
         job.received[stream] += body
         assert len(job.received[stream]) <= job.limits[stream], f"beyond the window: {header}"
-        nearly_full = len(job.received[stream]) > job.limits[stream] - 32768
-        if self.acks and nearly_full and stream not in job.stopping:
+        if self.acks and stream not in job.stopping:
             self.grant(job, stream, len(job.received[stream]) + 65536)
 
     def _take_eof(self, job: Job, header: dict[str, Any], _: bytes) -> None:
