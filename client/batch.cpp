@@ -31,7 +31,7 @@ public:
 private:
     asio::awaitable<void> keep_link() {
         co_await link_.run();
-        stop_.notify();
+        stop();
     }
 
     asio::awaitable<void> attend() {
@@ -54,8 +54,15 @@ private:
         Lines lines(input_, limits::exec_body + 1);
         while (std::optional<std::string> line = co_await lines.next()) {
             while (jobs_.size() >= options_.jobs) co_await room_.wait();
+            if (stopped_) co_return;
             if (!line->empty()) start(*line);
         }
+    }
+
+    // Starts no more.
+    void stop() {
+        stopped_ = true;
+        stop_.notify();
     }
 
     void start(const std::string& line) {
@@ -90,7 +97,7 @@ private:
         if (job.exit) link_.release(job);
         const int status = reporter_.finished(job, options_.json ? &captured : nullptr);
         if (status_ == 0) status_ = status;
-        if (status_ != 0 && !options_.keep_going) stop_.notify();
+        if (status_ != 0 && !options_.keep_going) stop();
         const bool output_lost = job.failure && job.failure->code() == "output";
         if (output_lost) link_.drop(); // which fails the jobs behind it, too
     }
@@ -100,7 +107,7 @@ private:
         const int number = co_await signals.next();
         if (jobs_.empty() && status_ == 0) status_ = 128 + number;
         for (const auto& job : jobs_) link_.signal(*job, signal_name(number));
-        stop_.notify();
+        stop();
         co_await signals.next();
         print_error("jobs are still ending; not waiting for them any longer");
         std::_Exit(255);
@@ -117,6 +124,7 @@ private:
     Event room_;
     Event stop_;
     std::deque<std::shared_ptr<RemoteJob>> jobs_; // in the order of the lines; the first one's output is being delivered
+    bool stopped_ = false;
     bool all_started_ = false;
     int status_ = 0;
 };

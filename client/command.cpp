@@ -4,7 +4,6 @@
 #include "client/local_io.hpp"
 #include "client/signals.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <memory>
@@ -39,6 +38,14 @@ asio::awaitable<void> attend(const ClientOptions& options, Link& link, RemoteJob
     }
 }
 
+// Where a seekable stdin stands, or -1.
+off_t input_position() { return ::lseek(STDIN_FILENO, 0, SEEK_CUR); }
+
+// What the command did not consume is there for whoever reads this stdin next.
+void give_back_input(off_t start, const Exit& exit) {
+    if (start >= 0) ::lseek(STDIN_FILENO, start + static_cast<off_t>(exit.stdin_), SEEK_SET);
+}
+
 } // namespace
 
 JobRequest make_request(const ClientOptions& options) {
@@ -48,7 +55,7 @@ JobRequest make_request(const ClientOptions& options) {
     request.argv = options.argv;
     request.directory = options.directory;
     request.environment = options.environment;
-    request.input = !options.no_stdin && ::fcntl(STDIN_FILENO, F_GETFD) >= 0;
+    request.input = !options.no_stdin;
     request.combine = options.combine;
     request.wait_eof = options.wait_eof;
     request.timeout = options.timeout;
@@ -57,10 +64,12 @@ JobRequest make_request(const ClientOptions& options) {
 
 asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& reporter, Link& link) {
     const auto job = std::make_shared<RemoteJob>(co_await asio::this_coro::executor, make_request(options));
+    const off_t start = job->request.input ? input_position() : -1;
     Captured captured;
     link.on_started = [&](const RemoteJob& started) { reporter.started(started); };
     link.start(job);
     co_await join(link.run(), attend(options, link, *job, captured));
+    if (job->exit) give_back_input(start, *job->exit);
     co_return reporter.finished(*job, options.json ? &captured : nullptr);
 }
 

@@ -2,7 +2,6 @@
 
 #include "common/bytes.hpp"
 
-#include <csignal>
 #include <cstring>
 
 #include <cerrno>
@@ -12,16 +11,6 @@ namespace rc {
 namespace {
 
 constexpr std::size_t largest_collected = 64 * 1024 * 1024;
-
-// Where SIGPIPE is ignored, write() only says EPIPE.
-void die_of_sigpipe() {
-    std::signal(SIGPIPE, SIG_DFL);
-    sigset_t pipe;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    ::pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
-    ::raise(SIGPIPE);
-}
 
 asio::awaitable<void> write_bytes(Output& output, const std::string& name, std::span<const std::byte> bytes) {
     const int error = co_await output.write(bytes);
@@ -57,7 +46,7 @@ asio::awaitable<void> copy_or_fail(RemoteJob& job, StreamName name, Event& chang
     try {
         co_await copy(job, name, changed, sink);
     } catch (const Failure& failure) {
-        job.fail(failure);
+        job.fail_here(failure);
     }
 }
 
@@ -96,7 +85,11 @@ asio::awaitable<void> deliver(RemoteJob& job, Sink out, Sink err) {
 }
 
 asio::awaitable<void> feed(RemoteJob& job, Input& input) {
-    co_await send_input(job, input);
+    try {
+        co_await send_input(job, input);
+    } catch (const Failure& failure) {
+        job.fail_here(failure);
+    }
     co_await wait_forever();
 }
 

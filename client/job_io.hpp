@@ -23,7 +23,8 @@ Sink collect_in(std::string& text);
 // Hands the job's output to the sinks until the job is over and all that came has been taken. A sink that fails makes the job fail.
 asio::awaitable<void> deliver(RemoteJob& job, Sink out, Sink err);
 
-// Sends what `input` has to the job's stdin, then its end. Runs until it is cancelled.
+// Sends what `input` has to the job's stdin, then its end. Runs until it is cancelled. An input that cannot be read makes the job
+// fail: its end would pass for the end of what it has.
 asio::awaitable<void> feed(RemoteJob& job, Input& input);
 
 } // namespace rc

@@ -20,6 +20,7 @@ Challenge take_challenge(Message& message) {
     if (const auto* error = std::get_if<ErrorMessage>(&message)) throw to_failure(*error, Ran::no);
     Challenge challenge = std::get<Challenge>(std::move(message));
     if (challenge.version != version) throw Error(ErrorCode::unsupported_version, "it chose a version of the protocol that was not offered");
+    if (!challenge.features.empty()) throw Error(ErrorCode::bad_message, "it chose a feature that was not offered");
     return challenge;
 }
 

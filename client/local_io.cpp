@@ -1,12 +1,18 @@
 #include "client/local_io.hpp"
 
+#include "client/failure.hpp"
+
 #include <boost/asio/post.hpp>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <string>
 
 namespace rc {
 
@@ -28,7 +34,7 @@ std::size_t Input::read(std::span<std::byte> space) const {
         const ssize_t count = ::read(fd_, space.data(), space.size());
         if (count >= 0) return static_cast<std::size_t>(count);
         if (errno == EINTR) continue;
-        if (errno != EAGAIN) return 0;
+        if (errno != EAGAIN) throw Failure("input", std::string("cannot read stdin: ") + std::strerror(errno), Ran::yes);
         pollfd wait{fd_, POLLIN, 0}; // somebody else made it non-blocking and was quicker
         ::poll(&wait, 1, -1);
     }
@@ -53,6 +59,21 @@ asio::awaitable<int> Output::write(std::span<const std::byte> bytes) {
     });
     while (!outcome->ended) co_await outcome->done.wait();
     co_return outcome->error;
+}
+
+void occupy_standard_descriptors() {
+    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(number, F_GETFD) < 0) ::open("/dev/null", O_RDONLY); // gets the lowest free number
+    }
+}
+
+void die_of_sigpipe() {
+    std::signal(SIGPIPE, SIG_DFL);
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
+    ::raise(SIGPIPE);
 }
 
 int write_all(int fd, std::span<const std::byte> bytes) {

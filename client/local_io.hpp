@@ -15,7 +15,7 @@
 namespace rc {
 
 // Reading. Waits by an epoll instance around the descriptor, because Asio's own wait would make it non-blocking for everybody
-// who holds it; the instance may be non-blocking as it likes. A regular file is always ready, and so is one that is closed.
+// who holds it; the instance may be non-blocking as it likes. A regular file is always ready.
 class Input {
 public:
     // Does not own `fd`.
@@ -23,7 +23,7 @@ public:
 
     // Ends when read() will not block, unless another process is quicker to read.
     asio::awaitable<void> ready();
-    // Bytes read; 0 at the end, also if the descriptor is closed or fails.
+    // Bytes read; 0 at the end. Throws Failure{input}.
     [[nodiscard]] std::size_t read(std::span<std::byte> space) const;
 
 private:
@@ -46,6 +46,14 @@ private:
     int fd_;
     std::unique_ptr<asio::thread_pool> thread_;
 };
+
+// Makes sure that descriptors 0 to 2 are open, or the connection could get one of their numbers: an empty stdin, and a stdout
+// and stderr that cannot be written.
+void occupy_standard_descriptors();
+
+// Ends this program as any is ended whose reader went away. The client ignores the signal otherwise, so that --status-fd cannot
+// end it.
+void die_of_sigpipe();
 
 // Writes all of `bytes` here and now. Returns 0 or the errno.
 int write_all(int fd, std::span<const std::byte> bytes);

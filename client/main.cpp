@@ -4,6 +4,7 @@
 #include "client/failure.hpp"
 #include "client/key_file.hpp"
 #include "client/keygen.hpp"
+#include "client/local_io.hpp"
 #include "client/options.hpp"
 #include "client/prompt.hpp"
 #include "client/reporter.hpp"
@@ -13,6 +14,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <exception>
 #include <memory>
 #include <string>
@@ -72,6 +74,8 @@ int run_words(std::vector<std::string> words) {
 } // namespace rc
 
 int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN); // see die_of_sigpipe()
+    rc::occupy_standard_descriptors();
     try {
         return rc::run_words({argv + 1, argv + argc});
     } catch (const std::exception& error) {

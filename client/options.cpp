@@ -8,6 +8,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 namespace rc {
@@ -146,6 +148,9 @@ std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& 
     if (target->port) options.port = *target->port;
     if (options.key_file.empty()) options.key_file = default_key_file();
     check_environment(options.environment);
+    if (options.status_fd >= 0 && ::fcntl(options.status_fd, F_GETFD) < 0) {
+        fail("--status-fd " + std::to_string(options.status_fd) + ": no such descriptor is open");
+    }
     const bool no_command = options.command.empty() || (options.command.size() == 1 && options.command.front().empty());
     if (options.argv && no_command) fail("--argv needs a command");
     if (options.batch && !no_command) fail("--batch reads its commands from stdin, so there is none on the command line");

@@ -33,6 +33,12 @@ void RemoteJob::fail(const Failure& why) {
     wake();
 }
 
+void RemoteJob::fail_here(const Failure& why) {
+    exit.reset();
+    failure = why;
+    wake();
+}
+
 void RemoteJob::wake() {
     output.notify();
     error.notify();

@@ -36,6 +36,8 @@ struct RemoteJob {
     [[nodiscard]] bool over() const { return exit || failure; }
     // Sets `failure` unless it is over already, and wakes all.
     void fail(const Failure& why);
+    // This side lost some of its input or output: whatever end the job has come to, it failed.
+    void fail_here(const Failure& why);
     void wake();
 
     JobRequest request;

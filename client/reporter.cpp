@@ -123,6 +123,7 @@ void Reporter::explain(const Failure& failure) const {
 void Reporter::object(const json::object& object) const {
     const std::string line = json::serialize(object) + '\n';
     const int error = write_all(STDOUT_FILENO, as_bytes(line));
+    if (error == EPIPE) die_of_sigpipe();
     if (error != 0) throw Failure("output", std::string("stdout: ") + std::strerror(error), Ran::yes);
 }
 

@@ -45,6 +45,9 @@ void check_meaning(const Hello& hello) {
 void check_meaning(const Exec& exec) {
     const bool right = exec.mode == ExecMode::argv ? exec.words > 0 : exec.words == 1;
     if (!right) throw Error(ErrorCode::bad_message, "field 'words' does not fit the mode");
+    if (exec.generation == 0) throw Error(ErrorCode::bad_message, "field 'generation' begins at 1");
+    const bool small = exec.limits.stdout_ < limits::smallest_window || (!exec.combine && exec.limits.stderr_ < limits::smallest_window);
+    if (small) throw Error(ErrorCode::bad_message, "a first limit is at least " + std::to_string(limits::smallest_window));
 }
 
 void check_meaning(const Exit& exit) {

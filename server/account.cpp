@@ -14,6 +14,14 @@ namespace rc {
 
 namespace {
 
+// A shell that only turns people away is for other ways in: user= in a key's line is root's word that commands may run as that
+// account, of which `nobody` is the usual example.
+std::string shell_of(const passwd& entry) {
+    const std::string shell = entry.pw_shell;
+    const bool refuses = shell.ends_with("/nologin") || shell.ends_with("/false");
+    return shell.empty() || refuses ? "/bin/sh" : shell;
+}
+
 template <class Lookup>
 Account look_up(const std::string& what, Lookup lookup) {
     passwd entry{};
@@ -26,7 +34,7 @@ Account look_up(const std::string& what, Lookup lookup) {
         .gid = entry.pw_gid,
         .groups = {},
         .home = entry.pw_dir,
-        .shell = *entry.pw_shell != '\0' ? entry.pw_shell : "/bin/sh"};
+        .shell = shell_of(entry)};
     int count = 16;
     account.groups.resize(static_cast<std::size_t>(count));
     while (::getgrouplist(entry.pw_name, entry.pw_gid, account.groups.data(), &count) < 0) {

@@ -17,7 +17,7 @@ struct Account {
     gid_t gid{};
     std::vector<gid_t> groups; // with gid
     std::string home;
-    std::string shell; // never empty
+    std::string shell; // runs commands: /bin/sh if the account has none that does
 };
 
 // Throws Error{forbidden} if the system has no such account.

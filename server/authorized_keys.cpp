@@ -84,6 +84,9 @@ AuthorizedKeys parse_authorized_keys(std::string_view text, bool need_user) {
 }
 
 AuthorizedKeys read_authorized_keys(const std::filesystem::path& file, bool need_user) {
+    if (!std::filesystem::exists(file)) {
+        throw Error(ErrorCode::internal, file.string() + ": there is no such file; make it with the line that 'rcmd keygen' prints");
+    }
     return parse_authorized_keys(read_guarded(file, writable_by_others, largest_file), need_user);
 }
 

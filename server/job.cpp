@@ -7,8 +7,6 @@
 
 #include <boost/asio/buffer.hpp>
 
-#include <sys/ioctl.h>
-
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -27,7 +25,7 @@ std::span<const int> steps_of(ExitReason reason) {
 
 JobWindows windows_of(const Exec& exec) {
     const auto window = [](std::uint64_t granted) {
-        return static_cast<std::size_t>(std::clamp(granted, limits::smallest_window, limits::window));
+        return static_cast<std::size_t>(std::min(granted, limits::window));
     };
     JobWindows windows;
     windows.output = window(exec.limits.stdout_);
@@ -113,8 +111,7 @@ asio::awaitable<void> Job::await_exit() {
 asio::awaitable<void> Job::feed_input() {
     if (RecvStream* stream = streams_.receiver(StreamName::stdin_)) {
         co_await write_input(*stream);
-        consumed_ = input_consumed();
-        child_.input->close();
+        child_.close_input();
     }
     co_await wait_forever();
 }
@@ -197,20 +194,11 @@ void Job::end(ExitReason reason) {
 }
 
 void Job::finish() {
-    if (!consumed_) consumed_ = input_consumed();
-    if (child_.input && child_.input->is_open()) child_.input->close();
+    child_.close_input();
     const Exit exit = describe(child_.reap());
     finished_ = true;
     log(exit);
     streams_.finish_with(exit);
-}
-
-// What went into the pipe less what is still in there.
-std::uint64_t Job::input_consumed() {
-    if (!child_.input || !child_.input->is_open()) return written_;
-    int unread = 0;
-    if (::ioctl(child_.input->native_handle(), FIONREAD, &unread) != 0) return written_;
-    return written_ - static_cast<std::uint64_t>(unread);
 }
 
 Exit Job::describe(const ProcessEnd& end) {
@@ -225,7 +213,7 @@ Exit Job::describe(const ProcessEnd& end) {
     if (end.signal) exit.signal = signal_name(*end.signal);
     exit.stdout_ = total(StreamName::stdout_);
     exit.stderr_ = total(StreamName::stderr_);
-    exit.stdin_ = consumed_.value_or(0);
+    exit.stdin_ = written_ - child_.unread_input();
     exit.open = open_;
     exit.usage = {
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_).count()),

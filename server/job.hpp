@@ -35,7 +35,7 @@ struct JobWindows {
     [[nodiscard]] std::size_t total() const { return output + error + input; }
 };
 
-// The windows of a request, by what its client grants: from limits::smallest_window to limits::window each.
+// The windows of a request: what its client grants, but no more than limits::window each.
 JobWindows windows_of(const Exec& exec);
 
 struct JobOptions {
@@ -82,7 +82,6 @@ private:
     asio::awaitable<void> enforce_end();
     Clock::time_point time_limit() const;
     void finish();
-    std::uint64_t input_consumed();
     Exit describe(const ProcessEnd& end);
     void log(const Exit& exit) const;
 
@@ -106,7 +105,6 @@ private:
     int reading_ = 0;         // of these, the ones that wait for the command
     Clock::time_point active_{}; // the last time that output came or a pipe began to wait for it
     std::uint64_t written_ = 0;  // into the command's stdin
-    std::optional<std::uint64_t> consumed_; // noted when its pipe is closed
     std::uint64_t signals_ = 0;  // the highest number taken
 };
 

@@ -77,7 +77,8 @@ LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const 
         if (request.words.front().empty()) plan.arguments = {"-s"};
         else plan.arguments = {"-c", request.words.front()};
     }
-    plan.directory = request.directory.empty() ? account.home : request.directory;
+    plan.any_directory = request.directory.empty();
+    plan.directory = plan.any_directory ? account.home : request.directory;
     for (const auto& [name, value] : environment) plan.environment.push_back(name + '=' + value);
     return plan;
 }

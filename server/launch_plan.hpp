@@ -15,6 +15,7 @@ struct LaunchPlan {
     std::vector<std::string> arguments;   // without the program
     std::vector<std::string> environment; // NAME=VALUE, complete
     std::string directory;
+    bool any_directory = false; // / will do if it cannot be entered: nobody asked for this one
 };
 
 // Who is asking, for the job's environment.

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -123,7 +124,7 @@ private:
 
     bool change_directory() {
         stage_ = Stage::directory;
-        return ::chdir(plan_.directory.c_str()) == 0;
+        return ::chdir(plan_.directory.c_str()) == 0 || (plan_.any_directory && ::chdir("/") == 0);
     }
 
     bool tie_to_parent() {
@@ -237,9 +238,10 @@ void Child::watch() {
 
 Child::Child(Child&& other) noexcept
     : input(std::move(other.input)), output(std::move(other.output)), error(std::move(other.error)),
-      pid_(std::exchange(other.pid_, -1)), exit_notice_(std::move(other.exit_notice_)) {}
+      pid_(std::exchange(other.pid_, -1)), exit_notice_(std::move(other.exit_notice_)), gauge_(std::exchange(other.gauge_, -1)) {}
 
 Child::~Child() {
+    if (gauge_ >= 0) ::close(gauge_);
     if (pid_ < 0) return;
     signal_group(SIGKILL);
     wait_for(pid_, nullptr, nullptr);
@@ -251,6 +253,19 @@ asio::awaitable<void> Child::ended() {
 
 void Child::signal_group(int number) const {
     if (pid_ > 0) ::kill(-pid_, number);
+}
+
+// Not opened earlier: while we could read it, a command that closes its stdin would go unnoticed.
+void Child::close_input() {
+    if (!input || !input->is_open()) return;
+    const std::string pipe = "/proc/self/fd/" + std::to_string(input->native_handle());
+    gauge_ = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    input->close();
+}
+
+std::uint64_t Child::unread_input() const {
+    int unread = 0;
+    return gauge_ >= 0 && ::ioctl(gauge_, FIONREAD, &unread) == 0 ? static_cast<std::uint64_t>(unread) : 0;
 }
 
 ProcessEnd Child::reap() {

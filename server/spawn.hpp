@@ -50,6 +50,11 @@ public:
     // Call once, after ended().
     ProcessEnd reap();
 
+    // Closes input, if there is one: the command will find its end there.
+    void close_input();
+    // Bytes that were written to input and that no process has read.
+    [[nodiscard]] std::uint64_t unread_input() const;
+
     std::optional<boost::asio::writable_pipe> input; // absent: the child reads /dev/null
     std::optional<boost::asio::readable_pipe> output;
     std::optional<boost::asio::readable_pipe> error; // absent: stderr goes into output
@@ -57,6 +62,7 @@ public:
 private:
     pid_t pid_;
     boost::asio::posix::stream_descriptor exit_notice_;
+    int gauge_ = -1; // a reading end of the input pipe, to see what is left in it once ours is closed
 };
 
 struct SpawnOptions {

@@ -73,7 +73,6 @@ BAD_LINES = {
     "unknown option": f"{GOOD} no-such-option",
     "option of a later day": f'{GOOD} command="true"',
     "empty user": f"{ID} {ALGORITHM} {SALT} {STORED} {SERVER_KEY} user=",
-    "no such user": f"{ID} {ALGORITHM} {SALT} {STORED} {SERVER_KEY} user=no-such-user-here",
 }
 
 

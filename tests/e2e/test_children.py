@@ -113,11 +113,9 @@ def test_a_child_dies_with_the_server(make_server: Callable[..., Server]) -> Non
     name = mark()
     with server.start_rcmd("sleep 1000", options=["-e", f"{name}=1"]) as client:
         wait_for(lambda: marked(name), "the command to run")
-        server.process.kill()
-        server.process.wait()
+        server.kill()
         wait_for(lambda: not marked(name), "the command to be gone")
         assert client.wait(120) == 255
-    server.process.returncode = 0  # killed on purpose: there is nothing left to stop
 
 
 def test_the_exit_event_comes_with_the_pid_of_the_commands_process(server: Server) -> None:

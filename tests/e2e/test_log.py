@@ -68,14 +68,8 @@ def test_a_long_command_is_still_one_line(server: Server) -> None:
 
 def test_a_user_name_with_a_newline_makes_no_second_line(server: Server) -> None:
     hostile = "root\nforged line status=0\r\x1b[2J"
-    client = wire.Wire(server.port, server.place.key)
-    client.greet(user=hostile)
-    try:
-        client.send({"type": "auth"}, client.proof())
-        client.last_words()
-    except wire.Closed:
-        pass
-    client.close()
+    with wire.Wire(server.port, server.place.key).login(user=hostile) as client:
+        assert client.finish(client.execute("true")).error["code"] == "forbidden"
     assert server.serves()
     assert not re.search("^forged", server.log(), re.M)
     assert not raw_control_bytes(server)

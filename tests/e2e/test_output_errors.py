@@ -58,21 +58,21 @@ def shell_with_client(server: Server, words: str) -> object:
 
 @pytest.mark.parametrize("command", [SMALL, LARGE])
 def test_a_closed_stdout_is_255(server: Server, command: str) -> None:
-    result = shell_with_client(server, f'"$rcmd" "$host" "{command}" >&-')
+    result = shell_with_client(server, f'exec "$rcmd" "$host" "{command}" >&-')
     assert result.code == 255 and result.message.startswith("rcmd: ")
 
 
 def test_a_closed_stderr_is_255_when_something_is_written_to_it(server: Server) -> None:
-    assert shell_with_client(server, '"$rcmd" "$host" "echo lost >&2" 2>&-').code == 255
+    assert shell_with_client(server, 'exec "$rcmd" "$host" "echo lost >&2" 2>&-').code == 255
 
 
 def test_a_closed_stdin_is_an_empty_one(server: Server) -> None:
-    result = shell_with_client(server, '"$rcmd" "$host" "cat; echo end" <&-')
+    result = shell_with_client(server, 'exec "$rcmd" "$host" "cat; echo end" <&-')
     assert (result.code, result.out) == (0, b"end\n")
 
 
 def test_with_all_of_its_descriptors_closed_nothing_of_the_commands_goes_astray(server: Server) -> None:
-    assert shell_with_client(server, '"$rcmd" "$host" "echo x" <&- >&- 2>&-').code == 255
+    assert shell_with_client(server, 'exec "$rcmd" "$host" "echo x" <&- >&- 2>&-').code == 255
     assert server.serves()
 
 
@@ -144,4 +144,4 @@ def test_a_slow_nonblocking_stdout_loses_nothing(server: Server) -> None:
 def test_keygen_that_cannot_print_its_line_is_not_0(server: Server, full: int, tmp_path: object) -> None:
     result = run(RCMD, "keygen", "-f", f"{tmp_path}/key", stdout=full,
                  env=base_environment(server.place.home))
-    assert result.code == 255 and result.message.startswith("rcmd: ")
+    assert result.code == 255 and "rcmd: " in result.message

@@ -61,8 +61,7 @@ def test_there_is_no_way_back(nobody: Server, call: str) -> None:
 
 def test_the_environment_is_that_of_the_user(nobody: Server) -> None:
     lines = as_nobody(nobody, "env").decode().splitlines()
-    assert {"USER=nobody", "LOGNAME=nobody", f"HOME={NOBODY.pw_dir}",
-            f"SHELL={NOBODY.pw_shell}"} <= set(lines)
+    assert {"USER=nobody", "LOGNAME=nobody", f"HOME={NOBODY.pw_dir}"} <= set(lines)
 
 
 def test_a_home_that_does_not_exist_does_not_keep_a_command_from_running(nobody: Server) -> None:
@@ -70,9 +69,9 @@ def test_a_home_that_does_not_exist_does_not_keep_a_command_from_running(nobody:
     assert (result.code, result.out) == (0, b"/\n"), result
 
 
-def test_the_shell_is_that_of_the_user(nobody: Server) -> None:
-    result = nobody.rcmd("echo ran", options=["--cwd", "/"])
-    assert result.code == 1 and b"ran\n" not in result.out  # nologin says no
+def test_the_shell_runs_commands_as_nobody_although_it_may_not_log_in(nobody: Server) -> None:
+    result = nobody.rcmd("id -un; id -Gn")
+    assert (result.code, result.out) == (0, b"nobody\nnogroup\n"), result
 
 
 def test_a_directory_that_only_root_may_enter_is_refused(nobody: Server, tmp_path: object) -> None:
@@ -113,6 +112,18 @@ def test_a_line_without_user_is_refused_beside_a_good_one(make_place: MakePlace,
     assert server.serves()
     assert server.rcmd("true", options=["-i", place.add_key_file("other", other)]).code == 255
     assert re.search(r"line.?1\b|:1\b", server.log()) and "user=" in server.log()
+
+
+def test_a_line_with_a_user_that_does_not_exist_runs_nothing(make_place: MakePlace,
+                                                             make_server: MakeServer) -> None:
+    place = make_place()
+    other = wire.Key("other@there", os.urandom(32))
+    ghost = authorized_line(other, "user=no-such-user-here")
+    place.write_authorized(f"{ghost}\n{authorized_line(place.key)}\n")
+    server = make_server(place=place)
+    result = server.rcmd("id", options=["-i", place.add_key_file("other", other)])
+    assert (result.code, result.out) == (255, b"")
+    assert server.serves()
 
 
 def test_the_first_of_several_users_is_the_default(make_place: MakePlace, make_server: MakeServer) -> None:

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from fakes import listener
-from harness import MAY_HAVE_RUN, RCMD, Server, base_environment, mark, marked, process, wait_for
+from harness import (MAY_HAVE_RUN, RCMD, Server, base_environment, mark, marked, marked_programs, process,
+                     wait_for)
 
 INT, TERM, HUP, QUIT = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
 
@@ -33,7 +34,7 @@ def test_a_signal_leaves_nothing_of_a_pipeline_and_gives_its_status(server: Serv
     name = mark()
     with start_marked(server, "sleep 1000 | cat", name) as client:
         wait_ready(client)
-        wait_for(lambda: len(marked(name)) >= 2, "the pipeline to run")
+        wait_for(lambda: marked_programs(name) >= {"sleep", "cat"}, "the pipeline to run")
         client.send_signal(number)
         assert client.wait(60) == 128 + number
     wait_gone(name)
@@ -74,7 +75,7 @@ def test_a_killed_client_leaves_nothing_behind(server: Server) -> None:
     name = mark()
     with start_marked(server, "sleep 1000 | cat", name) as client:
         wait_ready(client)
-        wait_for(lambda: len(marked(name)) >= 2, "the pipeline to run")
+        wait_for(lambda: marked_programs(name) >= {"sleep", "cat"}, "the pipeline to run")
         client.kill()
         client.wait()
         wait_gone(name)
@@ -150,8 +151,6 @@ def test_a_connection_cut_in_the_middle_is_255_and_says_that_the_command_may_hav
     server = make_server()
     with start_marked(server, "sleep 1000", mark()) as client:
         wait_ready(client)
-        server.process.kill()
-        server.process.wait()
+        server.kill()
         assert client.wait(120) == 255
         assert MAY_HAVE_RUN.search(client.stderr.read().decode())
-    server.process.returncode = 0  # it did not end by itself; there is nothing to stop

@@ -18,7 +18,7 @@ EXEC = {"type": "exec", "job": "early", "boot": "x", "uptime": 1, "client": "x",
         "mode": "shell",
         "words": 1, "stdin": False, "combine": False, "state": False, "keep": 1, "wait_eof": False,
         "durable": False,
-        "detach": False, "limits": {"stdout": 1, "stderr": 1}, "size": 8}
+        "detach": False, "limits": {"stdout": 16384, "stderr": 16384}, "size": 8}
 
 GREETING = {
     "ping": ({"type": "ping"}, "unexpected_message"),

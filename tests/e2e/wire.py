@@ -399,7 +399,7 @@ class Wire(Channel):
         job.received[stream] += body
         assert len(job.received[stream]) <= job.limits[stream], f"beyond the window: {header}"
         if self.acks and stream not in job.stopping:
-            self.grant(job, stream, len(job.received[stream]) + 65536)
+            self.grant(job, stream, max(job.limits[stream], len(job.received[stream]) + 65536))
 
     def _take_eof(self, job: Job, header: dict[str, Any], _: bytes) -> None:
         assert header["stream"] not in job.ended, f"a second eof: {header}"

@@ -50,7 +50,7 @@ TEST(Ring, keeps_order_wherever_it_wraps) {
                 ring.append(as_bytes(letters.substr(0, count)));
                 EXPECT_EQ(ring.size(), count + 1);
                 EXPECT_EQ(ring.room(), capacity - count - 1);
-                EXPECT_EQ(content(ring), "-" + std::string(letters.substr(0, count)));
+                EXPECT_EQ(content(ring), std::string("-").append(letters.substr(0, count)));
                 for (std::size_t dropped = 1; dropped <= count + 1; ++dropped) {
                     ring.drop(1);
                     EXPECT_EQ(content(ring), letters.substr(dropped - 1, count + 1 - dropped));

@@ -1,0 +1,178 @@
+// From a request to program, arguments, environment and directory.
+#include "server/launch_plan.hpp"
+
+#include "tests/unit/refusal.hpp"
+#include "tests/unit/scratch.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rc {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Account account() {
+    Account bob;
+    bob.name = "bob";
+    bob.uid = 4711;
+    bob.gid = 4712;
+    bob.home = "/home/bob";
+    bob.shell = "/bin/some-shell";
+    return bob;
+}
+
+LaunchPlan plan(ExecMode mode, const Words& words, const Words& environment = {}, const std::string& directory = "") {
+    Exec exec;
+    exec.job = "j1";
+    exec.mode = mode;
+    exec.words = words.size();
+    ExecRequest request;
+    request.words = words;
+    request.directory = directory;
+    request.environment = environment;
+    return make_launch_plan(exec, request, account(), Requester{"j1", "alice@laptop", "192.0.2.1:4000"});
+}
+
+std::string refused(ExecMode mode, const Words& words, const Words& environment = {}) {
+    return refusal([&] { plan(mode, words, environment); });
+}
+
+// By name; each may be there once only.
+std::map<std::string, std::string> variables(const LaunchPlan& plan) {
+    std::map<std::string, std::string> all;
+    for (const auto& assignment : plan.environment) {
+        const auto equals = assignment.find('=');
+        EXPECT_NE(equals, std::string::npos) << assignment;
+        EXPECT_TRUE(all.emplace(assignment.substr(0, equals), assignment.substr(equals + 1)).second)
+            << assignment << " is there twice";
+    }
+    return all;
+}
+
+TEST(LaunchPlan, the_shell_runs_a_command_or_reads_stdin) {
+    for (const std::string command : {"echo hi", " ", "-c", "--", "exit\n3", "a 'b' \"c\" $D \\", "\xFF"}) {
+        const LaunchPlan made = plan(ExecMode::shell, {command});
+        EXPECT_EQ(made.program, "/bin/some-shell");
+        EXPECT_EQ(made.arguments, (Words{"-c", command}));
+    }
+    const LaunchPlan reading = plan(ExecMode::shell, {""});
+    EXPECT_EQ(reading.program, "/bin/some-shell");
+    EXPECT_EQ(reading.arguments, Words{"-s"});
+}
+
+TEST(LaunchPlan, the_directory_is_the_home_directory_unless_named) {
+    for (const ExecMode mode : {ExecMode::shell, ExecMode::argv}) {
+        EXPECT_EQ(plan(mode, {"/bin/true"}).directory, "/home/bob");
+        EXPECT_EQ(plan(mode, {"/bin/true"}, {}, "/no/such directory").directory, "/no/such directory");
+        EXPECT_EQ(plan(mode, {"/bin/true"}, {"HOME=/elsewhere"}).directory, "/home/bob");
+    }
+}
+
+TEST(LaunchPlan, the_environment_is_clean) {
+    ::setenv("OF_THE_DAEMON", "1", 1);
+    const auto got = variables(plan(ExecMode::shell, {"true"}));
+    ::unsetenv("OF_THE_DAEMON");
+    const std::map<std::string, std::string> wanted = {{"HOME", "/home/bob"}, {"USER", "bob"}, {"LOGNAME", "bob"},
+        {"SHELL", "/bin/some-shell"}, {"RCMD_JOB", "j1"}, {"RCMD_KEY", "alice@laptop"}, {"RCMD_CLIENT", "192.0.2.1:4000"}};
+    for (const auto& [name, value] : wanted) {
+        ASSERT_TRUE(got.contains(name)) << name;
+        EXPECT_EQ(got.at(name), value) << name;
+    }
+    ASSERT_TRUE(got.contains("PATH"));
+    EXPECT_NE(got.at("PATH").find("/usr/bin"), std::string::npos);
+    // TERM belongs to a pty.
+    const std::set<std::string> others = {"PATH", "LANG"};
+    for (const auto& [name, value] : got) EXPECT_TRUE(wanted.contains(name) || others.contains(name)) << name;
+}
+
+TEST(LaunchPlan, the_request_adds_and_replaces_and_its_last_word_counts) {
+    const Words requested = {
+        "A=1", "PATH=/p", "HOME=/h", "A=2", "B=", "C=x=y", "LANG=C.UTF-8", "TERM=dumb", "A=3", "LD_PRELOAD=/x", "D= \n\xFF"};
+    for (const ExecMode mode : {ExecMode::shell, ExecMode::argv}) {
+        const auto got = variables(plan(mode, {"/bin/true"}, requested));
+        const std::map<std::string, std::string> wanted = {{"A", "3"}, {"PATH", "/p"}, {"HOME", "/h"}, {"B", ""}, {"C", "x=y"},
+            {"LANG", "C.UTF-8"}, {"TERM", "dumb"}, {"LD_PRELOAD", "/x"}, {"D", " \n\xFF"}, {"USER", "bob"}, {"RCMD_JOB", "j1"}};
+        for (const auto& [name, value] : wanted) {
+            ASSERT_TRUE(got.contains(name)) << name;
+            EXPECT_EQ(got.at(name), value) << name;
+        }
+    }
+    EXPECT_EQ(plan(ExecMode::shell, {"x"}, {"SHELL=/bin/other"}).program, "/bin/some-shell") << "the account's shell runs it";
+}
+
+TEST(LaunchPlan, names_of_the_servers_are_refused) {
+    for (const std::string name : {"RCMD_JOB", "RCMD_KEY", "RCMD_CLIENT", "RCMD_ORIGINAL_COMMAND", "RCMD_X", "RCMD_", "RCMD__"}) {
+        EXPECT_EQ(refused(ExecMode::shell, {"true"}, {name + "=1"}), "forbidden") << name;
+        EXPECT_EQ(refused(ExecMode::argv, {"/bin/true"}, {"A=1", name + "=", "B=2"}), "forbidden") << name;
+    }
+    for (const std::string name : {"RCMD", "rcmd_job", "XRCMD_JOB", "Rcmd_X", " RCMD_X"})
+        EXPECT_EQ(refused(ExecMode::shell, {"true"}, {name + "=1"}), "") << name;
+    EXPECT_EQ(refused(ExecMode::shell, {"true"}, {"A=RCMD_JOB=1"}), "");
+}
+
+class LaunchPlanArgv : public testing::Test {
+protected:
+    LaunchPlanArgv() {
+        for (const auto* folder : {"one", "two", "three"}) std::filesystem::create_directory(scratch / folder);
+        scratch.file("one/here", "", 0755);
+        scratch.file("two/here", "", 0755);
+        scratch.file("two/there", "", 0755);
+        scratch.file("one/both", "", 0644);
+        scratch.file("two/both", "", 0755);
+        scratch.file("two/data", "", 0644);
+        path =
+            "PATH=" + (scratch / "one").string() + ':' + (scratch / "two").string() + ':' + (scratch / "no-such-folder").string();
+    }
+
+    Scratch scratch;
+    std::string path;
+};
+
+TEST_F(LaunchPlanArgv, a_program_with_a_slash_stands_as_it_is) {
+    const LaunchPlan made = plan(ExecMode::argv, {"/bin/sh", "-c", "", "a b", "$X", "--"});
+    EXPECT_EQ(made.program, "/bin/sh");
+    EXPECT_EQ(made.arguments, (Words{"-c", "", "a b", "$X", "--"}));
+    const LaunchPlan relative = plan(ExecMode::argv, {"./here"}, {}, (scratch / "one").string());
+    EXPECT_EQ(relative.program, "./here") << "from the job's directory";
+    EXPECT_EQ(relative.arguments, Words{});
+}
+
+TEST_F(LaunchPlanArgv, a_program_is_searched_in_the_path_of_the_request) {
+    EXPECT_EQ(plan(ExecMode::argv, {"here", "x"}, {path}).program, scratch / "one" / "here");
+    EXPECT_EQ(plan(ExecMode::argv, {"here", "x"}, {path}).arguments, Words{"x"});
+    EXPECT_EQ(plan(ExecMode::argv, {"there"}, {path}).program, scratch / "two" / "there");
+    EXPECT_EQ(plan(ExecMode::argv, {"both"}, {path}).program, scratch / "two" / "both") << "the first that can be executed";
+    EXPECT_EQ(plan(ExecMode::argv, {"here"}, {"PATH=/", path}).program, scratch / "one" / "here") << "the last PATH counts";
+    const std::string with_gaps = "PATH=" + (scratch / "three").string() + "::" + (scratch / "two").string() + ":";
+    EXPECT_EQ(plan(ExecMode::argv, {"here"}, {with_gaps}).program, scratch / "two" / "here");
+}
+
+TEST_F(LaunchPlanArgv, the_path_is_not_that_of_the_daemon) {
+    const std::string before = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
+    ::setenv("PATH", (scratch / "one").c_str(), 1);
+    EXPECT_EQ(refused(ExecMode::argv, {"here"}), "not_found");
+    EXPECT_EQ(refused(ExecMode::argv, {"sh"}), "");
+    ::setenv("PATH", before.c_str(), 1);
+}
+
+TEST_F(LaunchPlanArgv, a_program_that_is_not_there_is_not_found) {
+    for (const auto* name : {"no-such-program", "", " ", "here ", "Here", "-c"})
+        EXPECT_EQ(refused(ExecMode::argv, {name}, {path}), "not_found") << name;
+    EXPECT_EQ(refused(ExecMode::argv, {"sh"}, {path}), "not_found");
+    EXPECT_EQ(refused(ExecMode::argv, {"sh"}, {"PATH=/no/such/folder"}), "not_found");
+    EXPECT_EQ(refused(ExecMode::argv, {"sh"}, {"PATH="}), "not_found");
+}
+
+TEST_F(LaunchPlanArgv, a_program_that_may_not_be_executed_is_not_executable) {
+    EXPECT_EQ(refused(ExecMode::argv, {"data"}, {path}), "not_executable");
+}
+
+} // namespace
+} // namespace rc

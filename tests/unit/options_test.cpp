@@ -1,0 +1,205 @@
+// The client's command line: in which order its words stand, and what each option sets.
+#include "client/options.hpp"
+
+#include "common/files.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rc {
+namespace {
+
+using Words = std::vector<std::string>;
+
+ClientOptions parsed(const Words& words) {
+    ClientOptions options;
+    EXPECT_EQ(parse_options(words, options), std::nullopt);
+    return options;
+}
+
+TEST(Options, the_host_alone_has_the_defaults) {
+    const ClientOptions options = parsed({"h"});
+    EXPECT_EQ(options.target.host, "h");
+    EXPECT_EQ(options.target.user, "");
+    EXPECT_EQ(options.port, 7420);
+    EXPECT_EQ(options.family, Family::any);
+    EXPECT_EQ(options.key_file, home_directory() / ".config/rcmd/key");
+    EXPECT_TRUE(options.command.empty());
+    EXPECT_FALSE(options.quiet || options.verbose || options.no_stdin || options.argv || options.combine || options.wait_eof);
+    EXPECT_FALSE(options.json || options.batch || options.keep_going);
+    EXPECT_EQ(options.status_fd, -1);
+    EXPECT_FALSE(options.timeout);
+    EXPECT_EQ(options.directory, "");
+    EXPECT_TRUE(options.environment.empty());
+    EXPECT_EQ(options.jobs, 1U);
+}
+
+TEST(Options, stand_before_and_after_the_host_and_end_at_the_first_other_word) {
+    struct Case {
+        Words words;
+        bool quiet;
+        Words command;
+    };
+    const std::vector<Case> table = {
+        {{"-q", "h"}, true, {}},
+        {{"h", "-q"}, true, {}},
+        {{"-q", "h", "ls", "-l"}, true, {"ls", "-l"}},
+        {{"h", "-q", "ls", "-q"}, true, {"ls", "-q"}},
+        {{"h", "ls", "-q"}, false, {"ls", "-q"}},
+        {{"h", "ls", "--quiet"}, false, {"ls", "--quiet"}},
+        {{"h", "ls", "--help"}, false, {"ls", "--help"}},
+        {{"h", "ls", "--no-such-option"}, false, {"ls", "--no-such-option"}},
+        {{"h", "ls", "-z", "-q"}, false, {"ls", "-z", "-q"}},
+        {{"h", "-", "-q"}, false, {"-", "-q"}},
+        {{"h", "a", "h", "-q", "b"}, false, {"a", "h", "-q", "b"}},
+        {{"h", "echo a  b", "'*'", "$HOME", "a=b"}, false, {"echo a  b", "'*'", "$HOME", "a=b"}},
+        {{"h", "jobs", "ls"}, false, {"jobs", "ls"}},
+    };
+    for (const auto& [words, quiet, command] : table) {
+        SCOPED_TRACE(testing::PrintToString(words));
+        const ClientOptions options = parsed(words);
+        EXPECT_EQ(options.target.host, "h");
+        EXPECT_EQ(options.quiet, quiet);
+        EXPECT_EQ(options.command, command);
+    }
+}
+
+TEST(Options, one_pair_of_dashes_is_taken_and_the_rest_is_untouched) {
+    struct Case {
+        Words words;
+        bool quiet;
+        Words command;
+    };
+    const std::vector<Case> table = {
+        {{"--", "h"}, false, {}},
+        {{"--", "h", "-q"}, false, {"-q"}},
+        {{"--", "h", "ls", "-q"}, false, {"ls", "-q"}},
+        {{"--", "h", "--", "x"}, false, {"--", "x"}},
+        {{"-q", "--", "h", "-v"}, true, {"-v"}},
+        {{"h", "--"}, false, {}},
+        {{"h", "--", "-x"}, false, {"-x"}},
+        {{"h", "--", "-q"}, false, {"-q"}},
+        {{"h", "--", "ls", "-q"}, false, {"ls", "-q"}},
+        {{"h", "--", "--", "x"}, false, {"--", "x"}},
+        {{"h", "--", "--"}, false, {"--"}},
+        {{"h", "-q", "--", "-v"}, true, {"-v"}},
+        {{"-q", "h", "--", "x"}, true, {"x"}},
+        {{"h", "ls", "--", "x"}, false, {"ls", "--", "x"}},
+        {{"h", "ls", "--"}, false, {"ls", "--"}},
+    };
+    for (const auto& [words, quiet, command] : table) {
+        SCOPED_TRACE(testing::PrintToString(words));
+        const ClientOptions options = parsed(words);
+        EXPECT_EQ(options.target.host, "h");
+        EXPECT_EQ(options.quiet, quiet);
+        EXPECT_FALSE(options.verbose);
+        EXPECT_EQ(options.command, command);
+    }
+}
+
+TEST(Options, empty_words_of_a_command_are_words) {
+    EXPECT_EQ(parsed({"h", ""}).command, Words{""});
+    EXPECT_EQ(parsed({"h", "--", ""}).command, Words{""});
+    EXPECT_EQ(parsed({"--", "h", "", "-q"}).command, (Words{"", "-q"}));
+    EXPECT_EQ(parsed({"h", "a", "", "b", ""}).command, (Words{"a", "", "b", ""}));
+}
+
+TEST(Options, the_host_may_have_user_and_port) {
+    const ClientOptions options = parsed({"bob@h:22", "ls"});
+    EXPECT_EQ(options.target.user, "bob");
+    EXPECT_EQ(options.target.host, "h");
+    EXPECT_EQ(options.port, 22);
+    EXPECT_EQ(parsed({"[::1]:22"}).target.host, "::1");
+    EXPECT_EQ(parsed({"--", "jobs", "ls"}).target.host, "jobs");
+}
+
+TEST(Options, values_are_attached_or_follow) {
+    const std::vector<Words> table = {{"-p", "2222", "-l", "bob", "h"}, {"-p2222", "-lbob", "h"}, {"h", "-p2222", "-lbob"},
+        {"-p2222", "h", "-l", "bob"}, {"--port", "2222", "--user", "bob", "h"}, {"--port=2222", "--user=bob", "h"},
+        {"-qp2222", "-nlbob", "h"}, {"-qp", "2222", "-nl", "bob", "h"}, {"h", "-qp", "2222", "-nlbob", "--"}};
+    for (const auto& words : table) {
+        SCOPED_TRACE(testing::PrintToString(words));
+        const ClientOptions options = parsed(words);
+        EXPECT_EQ(options.port, 2222);
+        EXPECT_EQ(options.target.user, "bob");
+        EXPECT_EQ(options.target.host, "h");
+        EXPECT_TRUE(options.command.empty());
+    }
+}
+
+TEST(Options, flags_are_bundled_or_not) {
+    for (const auto& words : {Words{"-nq", "h"}, Words{"-qn", "h"}, Words{"-n", "-q", "h"}, Words{"h", "-nq"},
+             Words{"-n", "h", "-q"}, Words{"--no-stdin", "--quiet", "h"}, Words{"-nqn", "-q", "h", "-qq"}}) {
+        const ClientOptions options = parsed(words);
+        EXPECT_TRUE(options.no_stdin && options.quiet && !options.verbose) << testing::PrintToString(words);
+    }
+}
+
+TEST(Options, each_flag_sets_its_own) {
+    EXPECT_TRUE(parsed({"-v", "h"}).verbose);
+    EXPECT_TRUE(parsed({"--verbose", "h"}).verbose);
+    EXPECT_TRUE(parsed({"--combine", "h"}).combine);
+    EXPECT_TRUE(parsed({"h", "--wait-eof"}).wait_eof);
+    EXPECT_TRUE(parsed({"--json", "h", "x"}).json);
+    EXPECT_TRUE(parsed({"--argv", "h", "x"}).argv);
+    EXPECT_EQ(parsed({"-4", "h"}).family, Family::ipv4);
+    EXPECT_EQ(parsed({"h", "-6"}).family, Family::ipv6);
+}
+
+TEST(Options, each_value_goes_where_it_belongs) {
+    EXPECT_EQ(parsed({"-i", "a key", "h"}).key_file, "a key");
+    EXPECT_EQ(parsed({"--key=/k", "h"}).key_file, "/k");
+    EXPECT_EQ(parsed({"h", "-i/k"}).key_file, "/k");
+    EXPECT_EQ(parsed({"-p", "1", "h"}).port, 1);
+    EXPECT_EQ(parsed({"-p", "65535", "h"}).port, 65535);
+    EXPECT_EQ(parsed({"--status-fd", "3", "h"}).status_fd, 3);
+    EXPECT_EQ(parsed({"--status-fd=0", "h"}).status_fd, 0);
+    for (const std::string directory : {"/tmp", "sub dir", "[a,b]", "{}", "a=b", "%%", "\"q\"", "'q'", "\xFF"}) {
+        EXPECT_EQ(parsed({"--cwd", directory, "h"}).directory, directory);
+        EXPECT_EQ(parsed({"h", "--cwd=" + directory}).directory, directory);
+    }
+}
+
+// As getopt does: the word after an option that wants a value is that value.
+TEST(Options, a_value_may_begin_with_a_dash) {
+    EXPECT_EQ(parsed({"--cwd", "-dir", "h"}).directory, "-dir");
+    EXPECT_EQ(parsed({"--cwd=-dir", "h"}).directory, "-dir");
+    EXPECT_EQ(parsed({"-l", "-bob", "h"}).target.user, "-bob");
+    EXPECT_EQ(parsed({"-l-bob", "h"}).target.user, "-bob");
+    EXPECT_EQ(parsed({"-i", "-q", "h"}).key_file, "-q");
+    EXPECT_EQ(parsed({"-i", "--", "h"}).key_file, "--");
+    EXPECT_EQ(parsed({"-e", "-x=1", "h"}).environment, Words{"-x=1"});
+}
+
+TEST(Options, the_environment_is_kept_in_order) {
+    EXPECT_EQ(parsed({"-e", "A=1", "-eB=2", "h", "--env", "C=3", "--env=A=4", "-e", "A=4", "x", "-e", "D=5"}).environment,
+        (Words{"A=1", "B=2", "C=3", "A=4", "A=4"}));
+    const Words odd = {"A=", "A==", "A=b=c", "A=a b", "A=1,2", "A=[1,2]", "[A]=[1]", "A=\"q\"", "A='q'", "A=\n", "A=\xFF",
+        "a.b=1", "A=%%", "A=--", "A={}", "A=\\n"};
+    for (const auto& assignment : odd) {
+        EXPECT_EQ(parsed({"-e", assignment, "h"}).environment, Words{assignment});
+        EXPECT_EQ(parsed({"-e" + assignment, "h"}).environment, Words{assignment});
+        EXPECT_EQ(parsed({"h", "--env=" + assignment}).environment, Words{assignment});
+    }
+}
+
+TEST(Options, the_timeout_is_a_duration) {
+    EXPECT_EQ(parsed({"--timeout", "90", "h", "x"}).timeout, std::chrono::seconds(90));
+    EXPECT_EQ(parsed({"--timeout=5m", "h", "x"}).timeout, std::chrono::seconds(300));
+    EXPECT_EQ(parsed({"h", "--timeout", "2d", "x"}).timeout, std::chrono::seconds(172800));
+}
+
+TEST(Options, a_batch_has_jobs_and_may_keep_going) {
+    const ClientOptions one = parsed({"--batch", "h"});
+    EXPECT_TRUE(one.batch && !one.keep_going && one.jobs == 1);
+    const ClientOptions many = parsed({"h", "--batch", "--jobs", "8", "--keep-going"});
+    EXPECT_TRUE(many.batch && many.keep_going);
+    EXPECT_EQ(many.jobs, 8U);
+    EXPECT_EQ(parsed({"--jobs=2", "--batch", "h"}).jobs, 2U);
+}
+
+} // namespace
+} // namespace rc

@@ -1,0 +1,249 @@
+// What one end of a connection sends, and in which order.
+#include "common/outbox.hpp"
+
+#include "tests/unit/outgoing.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rc {
+namespace {
+
+using enum StreamName;
+using Lines = std::vector<std::string>;
+
+constexpr std::size_t large = 1 << 20;
+
+void put(SendStream& stream, std::string_view text) {
+    while (!text.empty()) {
+        const auto space = stream.prepare();
+        ASSERT_FALSE(space.empty()) << "the window is full";
+        const auto piece = text.substr(0, space.size());
+        std::ranges::copy(as_bytes(piece), space.begin());
+        stream.commit(piece.size());
+        text.remove_prefix(piece.size());
+    }
+}
+
+// A job of the server's with an open stdout and stdin.
+struct Job {
+    explicit Job(const std::string& id) : streams(id) {}
+
+    JobStreams streams;
+    SendStream& out = streams.open_sender(stdout_, large, large);
+    RecvStream& in = streams.open_receiver(stdin_, 100);
+};
+
+// Everything there is to send, a line a message.
+Lines all(Outbox& outbox, bool flush = false) {
+    Lines lines;
+    for (auto next = outbox.next(flush); next; next = outbox.next(flush)) {
+        for (auto& message : messages_of(*next)) lines.push_back(std::move(message));
+        if (next->loan) next->loan->returned();
+    }
+    return lines;
+}
+
+TEST(Outbox, has_nothing_at_first) {
+    Outbox outbox;
+    EXPECT_FALSE(outbox.next(true));
+    EXPECT_FALSE(outbox.ack_owed());
+    EXPECT_EQ(outbox.queued(), 0U);
+    Job job("j");
+    outbox.add(job.streams);
+    EXPECT_FALSE(outbox.next(true));
+    outbox.remove(job.streams);
+}
+
+TEST(Outbox, sends_control_messages_in_order_and_counts_them_until_then) {
+    Outbox outbox;
+    outbox.push(Ping{});
+    const std::size_t one = outbox.queued();
+    EXPECT_GT(one, 4U);
+    outbox.push(Release{"j"});
+    outbox.push(Ping{});
+    EXPECT_GT(outbox.queued(), 2 * one);
+    EXPECT_EQ(all(outbox), (Lines{"ping", "release j", "ping"}));
+    EXPECT_EQ(outbox.queued(), 0U);
+    EXPECT_FALSE(outbox.next(false));
+}
+
+TEST(Outbox, sends_a_pushed_message_with_its_body) {
+    Outbox outbox;
+    Exec exec;
+    exec.job = "j";
+    exec.words = 1;
+    const std::string body("echo hi\0\0", 9);
+    outbox.push(exec, body);
+    EXPECT_GT(outbox.queued(), body.size());
+    outbox.push(Ping{});
+    EXPECT_EQ(all(outbox), (Lines{"exec j " + body, "ping"}));
+    outbox.push(exec, std::string(limits::exec_body, 'x'));
+    EXPECT_EQ(all(outbox), Lines{"exec j (262144)"});
+}
+
+TEST(Outbox, control_messages_go_before_data_whenever_they_come) {
+    Outbox outbox;
+    Job job("j");
+    outbox.add(job.streams);
+    put(job.out, std::string(3 * limits::data_body, 'x'));
+    outbox.push(Ping{});
+    EXPECT_EQ(sent(outbox.next(false)), "ping");
+    EXPECT_EQ(sent(outbox.next(false)), "data j stdout 0 (65536)");
+    outbox.push(Release{"k"});
+    EXPECT_EQ(sent(outbox.next(false)), "release k");
+    job.streams.stop_receiving(stdin_);
+    EXPECT_EQ(sent(outbox.next(false)), "stop j stdin");
+    EXPECT_EQ(sent(outbox.next(false)), "data j stdout 65536 (65536)");
+    outbox.remove(job.streams);
+}
+
+TEST(Outbox, jobs_take_turns_frame_by_frame) {
+    Outbox outbox;
+    Job a("a"), b("b"), c("c");
+    for (Job* job : {&a, &b, &c}) outbox.add(job->streams);
+    put(a.out, std::string(4 * limits::data_body, 'x'));
+    put(b.out, std::string(2 * limits::data_body, 'x'));
+    put(c.out, "last");
+    const Lines first{sent(outbox.next(false)), sent(outbox.next(false)), sent(outbox.next(false))};
+    for (const auto* wanted : {"data a stdout 0 (65536)", "data b stdout 0 (65536)", "data c stdout 0 last"})
+        EXPECT_NE(std::ranges::find(first, wanted), first.end()) << wanted;
+    const Lines second{sent(outbox.next(false)), sent(outbox.next(false))};
+    for (const auto* wanted : {"data a stdout 65536 (65536)", "data b stdout 65536 (65536)"})
+        EXPECT_NE(std::ranges::find(second, wanted), second.end()) << wanted;
+    // One that comes later need not wait for what the others still have.
+    Job late("late");
+    outbox.add(late.streams);
+    put(late.out, "now");
+    const Lines third{sent(outbox.next(false)), sent(outbox.next(false))};
+    EXPECT_NE(std::ranges::find(third, "data late stdout 0 now"), third.end());
+    EXPECT_EQ(all(outbox), Lines{"data a stdout 196608 (65536)"});
+    for (Job* job : {&a, &b, &c, &late}) outbox.remove(job->streams);
+}
+
+TEST(Outbox, a_job_that_waits_for_its_loan_does_not_hold_up_the_others) {
+    Outbox outbox;
+    Job a("a"), b("b");
+    outbox.add(a.streams);
+    outbox.add(b.streams);
+    put(a.out, std::string(2 * limits::data_body, 'x'));
+    const auto loan = outbox.next(false);
+    ASSERT_TRUE(loan && loan->loan);
+    put(b.out, "b");
+    EXPECT_EQ(sent(outbox.next(false)), "data b stdout 0 b");
+    EXPECT_FALSE(outbox.next(false));
+    loan->loan->returned();
+    EXPECT_EQ(sent(outbox.next(false)), "data a stdout 65536 (65536)");
+    outbox.remove(a.streams);
+    outbox.remove(b.streams);
+}
+
+TEST(Outbox, acknowledgements_that_are_due_go_before_data_and_owed_ones_only_on_demand) {
+    Outbox outbox;
+    Job a("a"), b("b");
+    outbox.add(a.streams);
+    outbox.add(b.streams);
+    for (Job* job : {&a, &b}) {
+        job->in.data(0, as_bytes(std::string(50, 'i')));
+        put(job->out, "o");
+    }
+    a.in.consume(30);
+    b.in.consume(3);
+    EXPECT_TRUE(outbox.ack_owed());
+    EXPECT_EQ(sent(outbox.next(false)), "ack a stdin 30 130");
+    EXPECT_TRUE(outbox.ack_owed());
+    EXPECT_EQ(sent(outbox.next(true)), "ack b stdin 3 103");
+    EXPECT_FALSE(outbox.ack_owed());
+    EXPECT_EQ(all(outbox).size(), 2U);
+    b.in.consume(1);
+    EXPECT_EQ(all(outbox, false), Lines{});
+    EXPECT_EQ(all(outbox, true), Lines{"ack b stdin 4 104"});
+    outbox.remove(a.streams);
+    outbox.remove(b.streams);
+}
+
+TEST(Outbox, a_job_ends_with_its_closing_message) {
+    Outbox outbox;
+    Job job("j");
+    outbox.add(job.streams);
+    put(job.out, "abc");
+    Exit exit;
+    exit.job = "j";
+    exit.code = 0;
+    job.streams.finish_with(exit);
+    EXPECT_EQ(all(outbox), Lines{"data j stdout 0 abc"});
+    job.out.close();
+    EXPECT_EQ(all(outbox), (Lines{"eof j stdout 3", "exit j"}));
+    EXPECT_EQ(all(outbox), Lines{});
+    outbox.remove(job.streams);
+}
+
+TEST(Outbox, nothing_comes_of_a_job_that_was_removed) {
+    Outbox outbox;
+    Job a("a"), b("b"), c("c");
+    for (Job* job : {&a, &b, &c}) {
+        outbox.add(job->streams);
+        put(job->out, "x");
+        job->in.data(0, as_bytes("abc"));
+        job->in.consume(1);
+        job->streams.stop_receiving(stdin_);
+    }
+    outbox.remove(b.streams);
+    Lines lines = all(outbox, true);
+    std::ranges::sort(lines);
+    EXPECT_EQ(lines, (Lines{"data a stdout 0 x", "data c stdout 0 x", "stop a stdin", "stop c stdin"}));
+    outbox.remove(c.streams);
+    put(a.out, "y");
+    put(c.out, "y");
+    EXPECT_EQ(all(outbox), Lines{"data a stdout 1 y"});
+    outbox.remove(a.streams);
+    EXPECT_EQ(all(outbox), Lines{});
+    EXPECT_FALSE(outbox.ack_owed());
+}
+
+// The peer may end a job while its last frame is still being written.
+TEST(Outbox, lent_bytes_outlive_their_job) {
+    Outbox outbox;
+    std::optional<Outgoing> loan;
+    {
+        const auto job = std::make_unique<Job>("j");
+        outbox.add(job->streams);
+        put(job->out, "lent bytes");
+        loan = outbox.next(false);
+        ASSERT_TRUE(loan && loan->loan);
+        outbox.remove(job->streams);
+    }
+    EXPECT_FALSE(outbox.next(true));
+    EXPECT_EQ(as_text(loan->body), "lent bytes");
+    loan->loan->returned();
+}
+
+TEST(Outbox, tells_when_something_may_have_become_sendable) {
+    Outbox outbox;
+    int ready = 0;
+    outbox.on_ready = [&] { ++ready; };
+    const auto rang = [&] { return std::exchange(ready, 0) > 0; };
+    outbox.push(Ping{});
+    EXPECT_TRUE(rang());
+    Job job("j");
+    put(job.out, "x");
+    outbox.add(job.streams);
+    EXPECT_TRUE(rang()) << "it may have had something before";
+    job.streams.stop_receiving(stdin_);
+    EXPECT_TRUE(rang());
+    job.streams.on_ready();
+    EXPECT_TRUE(rang()) << "the producer has put something in";
+    outbox.remove(job.streams);
+    rang();
+    job.streams.stop_receiving(stdin_);
+    job.streams.on_ready();
+    EXPECT_FALSE(rang()) << "it takes part no more";
+}
+
+} // namespace
+} // namespace rc
