@@ -22,7 +22,8 @@ class Batch {
 public:
     Batch(const ClientOptions& options, const Reporter& reporter, Link& link, const asio::any_io_executor& executor)
         : options_(options), reporter_(reporter), link_(link), executor_(executor), input_(executor, STDIN_FILENO),
-          out_(executor, STDOUT_FILENO), err_(executor, STDERR_FILENO), jobs_changed_(executor), room_(executor), stop_(executor) {}
+          out_(executor, STDOUT_FILENO), err_(executor, STDERR_FILENO), jobs_changed_(executor), room_(executor),
+          stop_(executor) {}
 
     asio::awaitable<void> run() { co_await join(keep_link(), attend()); }
 

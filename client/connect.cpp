@@ -29,7 +29,8 @@ std::vector<tcp::endpoint> resolve(const ClientOptions& options) {
     addrinfo* list = nullptr;
     const std::string& host = options.target.host;
     const int problem = ::getaddrinfo(host.c_str(), std::to_string(options.port).c_str(), &hints, &list);
-    if (problem != 0) throw Failure("no_host", "the name '" + escape(host, 256) + "' does not resolve: " + ::gai_strerror(problem));
+    if (problem != 0)
+        throw Failure("no_host", "the name '" + escape(host, 256) + "' does not resolve: " + ::gai_strerror(problem));
     std::vector<tcp::endpoint> endpoints;
     for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
         tcp::endpoint endpoint;
@@ -55,7 +56,8 @@ asio::awaitable<tcp::socket> open_socket(const ClientOptions& options) {
     } catch (const boost::system::system_error& error) {
         problem = error.code().message();
     }
-    throw Failure("no_server", "cannot connect to " + host_and_port(options) + ": " + problem + "; is rcmd-server running there?");
+    throw Failure(
+        "no_server", "cannot connect to " + host_and_port(options) + ": " + problem + "; is rcmd-server running there?");
 }
 
 [[noreturn]] void not_rcmd_server(const ClientOptions& options, const std::string& problem) {

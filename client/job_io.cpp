@@ -15,12 +15,14 @@ constexpr std::size_t largest_collected = 64 * 1024 * 1024;
 asio::awaitable<void> write_bytes(Output& output, const std::string& name, std::span<const std::byte> bytes) {
     const int error = co_await output.write(bytes);
     if (error == EPIPE) die_of_sigpipe();
-    if (error != 0) throw Failure("output", "cannot write to " + name + ": " + std::strerror(error) + "; output is lost", Ran::yes);
+    if (error != 0)
+        throw Failure("output", "cannot write to " + name + ": " + std::strerror(error) + "; output is lost", Ran::yes);
 }
 
 asio::awaitable<void> collect(std::string& text, std::span<const std::byte> bytes) {
     if (text.size() + bytes.size() > largest_collected) {
-        throw Failure("output", "more than " + std::to_string(largest_collected) + " bytes of output, which --json would hold in memory", Ran::yes);
+        throw Failure("output",
+            "more than " + std::to_string(largest_collected) + " bytes of output, which --json would hold in memory", Ran::yes);
     }
     text += as_text(bytes);
     co_return;
@@ -80,7 +82,8 @@ Sink collect_in(std::string& text) {
 }
 
 asio::awaitable<void> deliver(RemoteJob& job, Sink out, Sink err) {
-    co_await join(copy_or_fail(job, StreamName::stdout_, job.output, out), copy_or_fail(job, StreamName::stderr_, job.error, err));
+    co_await join(
+        copy_or_fail(job, StreamName::stdout_, job.output, out), copy_or_fail(job, StreamName::stderr_, job.error, err));
     while (!job.over()) co_await job.end.wait();
 }
 

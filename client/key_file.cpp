@@ -29,7 +29,8 @@ Key parse_key(const std::string& content, const std::filesystem::path& file) {
     Key key;
     words >> kind >> version >> key.id >> secret;
     const auto bytes = from_base64(secret);
-    const bool good = kind == "rcmd-key" && version == "1" && valid_key_id(key.id) && bytes && bytes->size() == key.secret.size() && !(words >> extra);
+    const bool good = kind == "rcmd-key" && version == "1" && valid_key_id(key.id) && bytes &&
+                      bytes->size() == key.secret.size() && !(words >> extra);
     if (!good) fail(file.string() + ": not a key of rcmd; make one with 'rcmd keygen -f FILE'");
     std::ranges::copy(*bytes, key.secret.begin());
     return key;
@@ -54,7 +55,8 @@ void write_key(const std::filesystem::path& file, const Key& key) {
         write_new(file, 0600, "rcmd-key 1 " + key.id + ' ' + to_base64(key.secret) + '\n');
     } catch (const Error& error) {
         const bool exists = error.code() == ErrorCode::conflict;
-        fail(error.what() + std::string(exists ? "; a new key would make it useless, so move it away or choose another with -f" : ""));
+        fail(error.what() +
+             std::string(exists ? "; a new key would make it useless, so move it away or choose another with -f" : ""));
     }
 }
 

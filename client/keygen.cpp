@@ -19,7 +19,8 @@ std::string default_id() {
     std::array<char, 256> host{};
     ::gethostname(host.data(), host.size() - 1);
     const passwd* account = ::getpwuid(::geteuid());
-    const std::string name = (account != nullptr ? account->pw_name : std::to_string(::geteuid())) + std::string("@") + host.data();
+    const std::string name =
+        (account != nullptr ? account->pw_name : std::to_string(::geteuid())) + std::string("@") + host.data();
     std::string id;
     for (const char c : name) {
         id += c;

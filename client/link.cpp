@@ -19,7 +19,8 @@ constexpr std::uint64_t version = 1;
 Challenge take_challenge(Message& message) {
     if (const auto* error = std::get_if<ErrorMessage>(&message)) throw to_failure(*error, Ran::no);
     Challenge challenge = std::get<Challenge>(std::move(message));
-    if (challenge.version != version) throw Error(ErrorCode::unsupported_version, "it chose a version of the protocol that was not offered");
+    if (challenge.version != version)
+        throw Error(ErrorCode::unsupported_version, "it chose a version of the protocol that was not offered");
     if (!challenge.features.empty()) throw Error(ErrorCode::bad_message, "it chose a feature that was not offered");
     return challenge;
 }
@@ -55,8 +56,9 @@ asio::awaitable<void> Link::secure(const Key& key, const std::string& user) {
     const ClientKeys keys = derive_keys(key.secret, read_salt(challenge.salt));
     if (!equal(server_proof(keys.server_key, transcript), proof)) {
         throw Failure("auth_failed", "authentication failed: the server does not know the key '" + key.id +
-                "', knows another one by that name, or is not the host it claims to be; to let this key in, add the line that 'rcmd keygen --line' "
-                "prints to authorized_keys there");
+                                         "', knows another one by that name, or is not the host it claims to be; to let this key "
+                                         "in, add the line that 'rcmd keygen --line' "
+                                         "prints to authorized_keys there");
     }
     boot_ = challenge.boot;
     uptime_ = challenge.uptime;
@@ -159,7 +161,8 @@ void Link::take_job_message(const Message& message, std::span<const std::byte> b
     else if (const auto* eof = std::get_if<Eof>(&message)) with_job(*eof, [&](RemoteJob& job) { job.streams.take(*eof); });
     else if (const auto* ack = std::get_if<Ack>(&message)) with_job(*ack, [&](RemoteJob& job) { job.streams.take(*ack); });
     else if (const auto* stop = std::get_if<Stop>(&message)) with_job(*stop, [&](RemoteJob& job) { job.streams.take(*stop); });
-    else if (const auto* started = std::get_if<Started>(&message)) with_job(*started, [&](RemoteJob& job) { take(job, *started); });
+    else if (const auto* started = std::get_if<Started>(&message))
+        with_job(*started, [&](RemoteJob& job) { take(job, *started); });
     else if (const auto* exit = std::get_if<Exit>(&message)) with_job(*exit, [&](RemoteJob& job) { take(job, *exit); });
     else if (const auto* error = std::get_if<ErrorMessage>(&message)) {
         if (RemoteJob* job = find(*error->job)) job->fail(to_failure(*error, job->ran == Ran::yes ? Ran::yes : Ran::no));

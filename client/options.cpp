@@ -25,7 +25,8 @@ constexpr auto usage = R"(rcmd: runs a command on another machine
   rcmd --batch [options] [USER@]HOST[:PORT]            each line of stdin is one command
   rcmd keygen [--line] [-f FILE] [--id ID]             makes a key, prints its line for authorized_keys)";
 
-constexpr auto footer = R"(ClientOptions may stand before and after the host; from the first other word on, everything is the command.
+constexpr auto footer =
+    R"(ClientOptions may stand before and after the host; from the first other word on, everything is the command.
 DURATION: 90, 90s, 5m, 8h, 2d.
 
 Exit status: the command's own; 128+n if signal n ended it; 124 if its time was up; 126, 127 if it could not be
@@ -77,8 +78,10 @@ void add_connection_options(CLI::App& app, ClientOptions& options, std::string& 
     app.add_option("-p,--port", options.port, "Port of the server (7420)")->type_name("PORT");
     app.add_option("-l,--user", user, "Remote user (the key's first)")->type_name("USER");
     app.add_option("-i,--key", options.key_file, "Key file (~/.config/rcmd/key)")->type_name("KEYFILE");
-    app.add_flag_callback("-4,--ipv4", [&] { options.family = Family::ipv4; }, "Use IPv4 only");
-    app.add_flag_callback("-6,--ipv6", [&] { options.family = Family::ipv6; }, "Use IPv6 only");
+    app.add_flag_callback(
+        "-4,--ipv4", [&] { options.family = Family::ipv4; }, "Use IPv4 only");
+    app.add_flag_callback(
+        "-6,--ipv6", [&] { options.family = Family::ipv6; }, "Use IPv6 only");
     app.add_flag("-q,--quiet", options.quiet, "No warnings; errors are still shown");
     app.add_flag("-v,--verbose", options.verbose, "Tell on stderr what happens");
 }

@@ -30,7 +30,7 @@ struct ClientOptions {
     bool json = false;
     int status_fd = -1;
     std::optional<std::chrono::seconds> timeout;
-    std::string directory; // empty: the remote home
+    std::string directory;                // empty: the remote home
     std::vector<std::string> environment; // NAME=VALUE
 
     bool batch = false;
@@ -40,7 +40,7 @@ struct ClientOptions {
 
 struct KeygenOptions {
     std::filesystem::path key_file;
-    std::string id; // empty: user and host
+    std::string id;    // empty: user and host
     bool line = false; // only print a line of an existing key
 };
 

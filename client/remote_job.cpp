@@ -22,7 +22,8 @@ void append_string(std::string& body, const std::string& text) {
 } // namespace
 
 RemoteJob::RemoteJob(const asio::any_io_executor& executor, JobRequest what)
-    : request(std::move(what)), streams(to_hex(make_random<Salt>())), output(executor), error(executor), input(executor), end(executor) {
+    : request(std::move(what)), streams(to_hex(make_random<Salt>())), output(executor), error(executor), input(executor),
+      end(executor) {
     streams.open_receiver(StreamName::stdout_, request.window);
     if (!request.combine) streams.open_receiver(StreamName::stderr_, request.window);
 }
@@ -54,8 +55,10 @@ ExecFrame make_exec(const RemoteJob& job) {
     append_string(frame.body, request.directory);
     for (const std::string& assignment : request.environment) append_string(frame.body, assignment);
     if (frame.body.size() > limits::exec_body) {
-        throw Failure("too_large", "the command with its environment is " + std::to_string(frame.body.size()) + " bytes long, more than " +
-                std::to_string(limits::exec_body) + "; send it on stdin to a remote 'sh -s'", Ran::no, 126);
+        throw Failure("too_large",
+            "the command with its environment is " + std::to_string(frame.body.size()) + " bytes long, more than " +
+                std::to_string(limits::exec_body) + "; send it on stdin to a remote 'sh -s'",
+            Ran::no, 126);
     }
     Exec& exec = frame.header;
     exec.job = job.id();

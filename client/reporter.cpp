@@ -78,7 +78,9 @@ void Reporter::started(const RemoteJob& job) const {
 int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
     json::object report{{"event", job.exit ? "exit" : "error"}, {"job", job.id()}};
     if (job.exit) add_end(report, *job.exit);
-    else report.insert({{"code", job.failure->code()}, {"message", job.failure->what()}, {"started", ran_value(job.failure->ran())}});
+    else
+        report.insert(
+            {{"code", job.failure->code()}, {"message", job.failure->what()}, {"started", ran_value(job.failure->ran())}});
     event(report);
     if (captured != nullptr) {
         json::object result{{"host", options_.target.host}, {"job", job.id()}};
@@ -88,7 +90,8 @@ int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
         add_output(result, "stdout", captured->out);
         add_output(result, "stderr", captured->err);
         const std::uint64_t sent = job.exit ? job.exit->stdin_ : 0;
-        result.emplace("bytes", json::object{{"stdin", sent}, {"stdout", captured->out.size()}, {"stderr", captured->err.size()}});
+        result.emplace(
+            "bytes", json::object{{"stdin", sent}, {"stdout", captured->out.size()}, {"stderr", captured->err.size()}});
         result.emplace("seconds", seconds_since(job.asked));
         object(result);
     }
@@ -103,8 +106,10 @@ int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
 
 void Reporter::warn_of_early_end(const Exit& exit) const {
     if (options_.quiet) return;
-    if (exit.reason == ExitReason::shutdown) print_error(escape(options_.target.host) + ": the server is ending and has ended the command");
-    if (exit.reason == ExitReason::timeout) print_error(escape(options_.target.host) + ": the command's time was up and it was ended");
+    if (exit.reason == ExitReason::shutdown)
+        print_error(escape(options_.target.host) + ": the server is ending and has ended the command");
+    if (exit.reason == ExitReason::timeout)
+        print_error(escape(options_.target.host) + ": the command's time was up and it was ended");
 }
 
 int Reporter::failed(const Failure& failure) const {

@@ -41,7 +41,8 @@ void append_part(std::string& out, std::string_view part) {
 Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> message) {
     Digest result;
     unsigned int length = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), input(message), message.size(), output(result), &length) == nullptr) {
+    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), input(message), message.size(), output(result), &length) ==
+        nullptr) {
         throw Error(ErrorCode::internal, "OpenSSL could not compute HMAC-SHA256");
     }
     return result;

@@ -43,7 +43,8 @@ void append_escaped_byte(std::string& out, unsigned char byte) {
 }
 
 bool is_harmless(std::string_view sequence) {
-    if (sequence.size() == 1) return static_cast<unsigned char>(sequence[0]) >= 0x20 && sequence[0] != 0x7F && sequence[0] != '\\';
+    if (sequence.size() == 1)
+        return static_cast<unsigned char>(sequence[0]) >= 0x20 && sequence[0] != 0x7F && sequence[0] != '\\';
     const bool c1_control = sequence.size() == 2 && sequence[0] == '\xC2' && static_cast<unsigned char>(sequence[1]) < 0xA0;
     const bool line_separator = sequence == "\xE2\x80\xA8" || sequence == "\xE2\x80\xA9";
     return !c1_control && !line_separator;

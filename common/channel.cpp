@@ -74,7 +74,8 @@ asio::awaitable<void> Channel::close_gently() {
     socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
     std::array<std::byte, 1024> thrown_away;
     while (!error) {
-        const auto [failed, count] = co_await socket.async_read_some(asio::buffer(thrown_away), asio::as_tuple(asio::use_awaitable));
+        const auto [failed, count] =
+            co_await socket.async_read_some(asio::buffer(thrown_away), asio::as_tuple(asio::use_awaitable));
         error = failed;
     }
 }

@@ -13,9 +13,7 @@ namespace json = boost::json;
 
 namespace {
 
-bool sent_by(From from, Peer sender) {
-    return from == From::either || (from == From::client) == (sender == Peer::client);
-}
+bool sent_by(From from, Peer sender) { return from == From::either || (from == From::client) == (sender == Peer::client); }
 
 bool legal_in(In in, Phase phase) {
     switch (in) {
@@ -29,7 +27,8 @@ bool legal_in(In in, Phase phase) {
 
 bool valid_name(std::string_view name, std::size_t longest, std::string_view punctuation) {
     const auto good = [&](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || punctuation.find(c) != punctuation.npos;
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               punctuation.find(c) != punctuation.npos;
     };
     return !name.empty() && name.size() <= longest && name.front() != '.' && std::ranges::all_of(name, good);
 }
@@ -46,7 +45,8 @@ void check_meaning(const Exec& exec) {
     const bool right = exec.mode == ExecMode::argv ? exec.words > 0 : exec.words == 1;
     if (!right) throw Error(ErrorCode::bad_message, "field 'words' does not fit the mode");
     if (exec.generation == 0) throw Error(ErrorCode::bad_message, "field 'generation' begins at 1");
-    const bool small = exec.limits.stdout_ < limits::smallest_window || (!exec.combine && exec.limits.stderr_ < limits::smallest_window);
+    const bool small =
+        exec.limits.stdout_ < limits::smallest_window || (!exec.combine && exec.limits.stderr_ < limits::smallest_window);
     if (small) throw Error(ErrorCode::bad_message, "a first limit is at least " + std::to_string(limits::smallest_window));
 }
 
@@ -75,7 +75,7 @@ void check_body(std::string_view type, std::optional<std::size_t> limit, std::op
     if (limit && !size) throw Error(ErrorCode::bad_message, "field 'size' is missing");
     if (limit && *size > *limit) {
         throw Error(ErrorCode::too_large, "a body of " + std::to_string(*size) + " bytes, more than the " +
-                std::to_string(*limit) + " of " + std::string(type));
+                                              std::to_string(*limit) + " of " + std::string(type));
     }
 }
 

@@ -23,21 +23,25 @@
 
 namespace rc {
 
+template <class T>
+concept Enumeration = std::is_enum_v<T>;
+
+template <class T>
+concept Described = boost::describe::has_describe_members<T>::value;
+
 // A member or enumerator that would clash with a macro or keyword carries one trailing underscore in C++.
 constexpr std::string_view wire_name(std::string_view name) {
     if (name.ends_with('_')) name.remove_suffix(1);
     return name;
 }
 
-template <class E>
-    requires std::is_enum_v<E>
+template <Enumeration E>
 std::string_view to_string(E value) {
     return wire_name(boost::describe::enum_to_string(value, ""));
 }
 
 // The enumerator of that wire name, or nothing.
-template <class E>
-    requires std::is_enum_v<E>
+template <Enumeration E>
 std::optional<E> from_string(std::string_view name) {
     std::optional<E> found;
     boost::mp11::mp_for_each<boost::describe::describe_enumerators<E>>([&](auto d) {
@@ -66,8 +70,7 @@ inline boost::json::value to_json(bool value) { return value; }
 inline boost::json::value to_json(std::uint64_t value) { return value; }
 inline boost::json::value to_json(const std::string& value) { return boost::json::string(value); }
 
-template <class E>
-    requires std::is_enum_v<E>
+template <Enumeration E>
 boost::json::value to_json(E value) {
     return boost::json::string(to_string(value));
 }
@@ -83,8 +86,7 @@ boost::json::value to_json(const std::vector<T>& values) {
 template <class T>
 void append_fields(const T& value, boost::json::object& object);
 
-template <class T>
-    requires boost::describe::has_describe_members<T>::value
+template <Described T>
 boost::json::value to_json(const T& value) {
     boost::json::object object;
     append_fields(value, object);
@@ -120,8 +122,7 @@ inline void from_json(const boost::json::value& json, std::string_view name, std
     out = json.get_string();
 }
 
-template <class E>
-    requires std::is_enum_v<E>
+template <Enumeration E>
 void from_json(const boost::json::value& json, std::string_view name, E& out) {
     if (!json.is_string()) detail::mistyped(name, "a string");
     const auto value = from_string<E>(json.get_string());
@@ -139,8 +140,7 @@ void from_json(const boost::json::value& json, std::string_view name, std::vecto
 template <class T>
 void read_fields(const boost::json::object& object, T& out);
 
-template <class T>
-    requires boost::describe::has_describe_members<T>::value
+template <Described T>
 void from_json(const boost::json::value& json, std::string_view name, T& out) {
     if (!json.is_object()) detail::mistyped(name, "an object");
     read_fields(json.get_object(), out);

@@ -16,7 +16,8 @@ std::size_t index(StreamName name) { return static_cast<std::size_t>(name); }
 template <class Stream>
 Stream& require_open(Stream* stream, StreamName name, const char* what) {
     if (stream == nullptr) {
-        throw Error(ErrorCode::bad_offset, std::string(what) + " for " + std::string(to_string(name)) + ", which is not open for it");
+        throw Error(
+            ErrorCode::bad_offset, std::string(what) + " for " + std::string(to_string(name)) + ", which is not open for it");
     }
     return *stream;
 }

@@ -37,9 +37,9 @@ BOOST_DESCRIBE_STRUCT(Hello, (), (versions, features, key_id, user, nonce))
 struct Challenge {
     std::uint64_t version{};
     std::vector<std::string> features;
-    std::string nonce; // base64 of 32 bytes
-    std::string salt;  // base64 of 16 bytes
-    std::string boot;  // names this run of the daemon
+    std::string nonce;      // base64 of 32 bytes
+    std::string salt;       // base64 of 16 bytes
+    std::string boot;       // names this run of the daemon
     std::uint64_t uptime{}; // milliseconds on the clock of this run
 };
 BOOST_DESCRIBE_STRUCT(Challenge, (), (version, features, nonce, salt, boot, uptime))
@@ -91,7 +91,7 @@ struct Exec {
     std::optional<Pty> pty;
     bool stdin_{}; // false: the job reads /dev/null
     bool combine{};
-    bool state{}; // send back the directory, umask and environment at the end
+    bool state{};                         // send back the directory, umask and environment at the end
     std::uint64_t keep{};                 // seconds
     std::optional<std::uint64_t> timeout; // seconds
     bool wait_eof{};
@@ -100,8 +100,8 @@ struct Exec {
     OutputLimits limits;
 };
 BOOST_DESCRIBE_STRUCT(Exec, (),
-    (job, boot, uptime, client, generation, mode, words, pty, stdin_, combine, state, keep, timeout, wait_eof, durable,
-        detach, limits))
+    (job, boot, uptime, client, generation, mode, words, pty, stdin_, combine, state, keep, timeout, wait_eof, durable, detach,
+        limits))
 
 struct Attach {
     std::string job;
@@ -123,9 +123,9 @@ BOOST_DESCRIBE_STRUCT(Started, (), (job, pid, limits))
 struct Attached {
     std::string job;
     JobState state{};
-    std::uint64_t stdin_{};   // received so far
-    std::uint64_t signals{};  // the highest signal number taken
-    std::uint64_t stdout_{};  // where sending goes on
+    std::uint64_t stdin_{};  // received so far
+    std::uint64_t signals{}; // the highest signal number taken
+    std::uint64_t stdout_{}; // where sending goes on
     std::uint64_t stderr_{};
     InputLimits limits;
 };
@@ -208,7 +208,7 @@ struct Exit {
     ExitReason reason{};
     std::optional<std::uint64_t> code;
     std::optional<std::string> signal; // without SIG
-    std::uint64_t stdout_{}; // the totals of what was sent
+    std::uint64_t stdout_{};           // the totals of what was sent
     std::uint64_t stderr_{};
     std::uint64_t stdin_{}; // what the job consumed
     bool open{};            // output descriptors were still held by another process

@@ -37,7 +37,7 @@ public:
     std::function<void()> on_ready = [] {};
 
 private:
-    std::string control_; // whole frames
+    std::string control_;         // whole frames
     std::list<JobStreams*> jobs_; // the front one is next to send data
 };
 

@@ -10,8 +10,8 @@ namespace rc {
 namespace {
 
 [[noreturn]] void bad_offset(const char* what, std::uint64_t offset, std::uint64_t low, std::uint64_t high) {
-    throw Error(ErrorCode::bad_offset, std::string(what) + " " + std::to_string(offset) + " is not within " + std::to_string(low) +
-            " and " + std::to_string(high));
+    throw Error(ErrorCode::bad_offset, std::string(what) + " " + std::to_string(offset) + " is not within " +
+                                           std::to_string(low) + " and " + std::to_string(high));
 }
 
 } // namespace

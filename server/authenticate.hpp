@@ -12,7 +12,7 @@ namespace rc {
 
 struct Login {
     std::string key_id;
-    std::string user;  // as asked for; empty: the key's default
+    std::string user; // as asked for; empty: the key's default
     AuthorizedKey key;
 };
 

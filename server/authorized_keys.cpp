@@ -32,7 +32,8 @@ Array take_base64(std::string_view text, const char* what) {
     const auto bytes = from_base64(text);
     Array array;
     if (!bytes || bytes->size() != array.size()) {
-        throw Error(ErrorCode::bad_message, std::string("the ") + what + " is not " + std::to_string(array.size()) + " bytes in base64");
+        throw Error(
+            ErrorCode::bad_message, std::string("the ") + what + " is not " + std::to_string(array.size()) + " bytes in base64");
     }
     std::ranges::copy(*bytes, array.begin());
     return array;
@@ -60,7 +61,8 @@ void take_line(std::string_view line, bool need_user, AuthorizedKeys& result) {
     key.verifier.server_key = take_base64<Digest>(words[4], "server key");
     for (const std::string_view option : std::span(words).subspan(5)) take_option(option, key);
     if (need_user && key.users.empty()) {
-        throw Error(ErrorCode::forbidden, "no user=NAME, which a server that is run by root needs to know whom to run commands as");
+        throw Error(
+            ErrorCode::forbidden, "no user=NAME, which a server that is run by root needs to know whom to run commands as");
     }
     if (!result.keys.emplace(words[0], std::move(key)).second) {
         throw Error(ErrorCode::conflict, "key id '" + std::string(words[0]) + "' is on an earlier line already");
@@ -85,7 +87,8 @@ AuthorizedKeys parse_authorized_keys(std::string_view text, bool need_user) {
 
 AuthorizedKeys read_authorized_keys(const std::filesystem::path& file, bool need_user) {
     if (!std::filesystem::exists(file)) {
-        throw Error(ErrorCode::internal, file.string() + ": there is no such file; make it with the line that 'rcmd keygen' prints");
+        throw Error(
+            ErrorCode::internal, file.string() + ": there is no such file; make it with the line that 'rcmd keygen' prints");
     }
     return parse_authorized_keys(read_guarded(file, writable_by_others, largest_file), need_user);
 }

@@ -12,8 +12,8 @@
 namespace rc {
 
 struct ExecRequest {
-    std::vector<std::string> words; // one in the modes shell and subsystem, one or more in argv
-    std::string directory;          // empty: the home directory
+    std::vector<std::string> words;       // one in the modes shell and subsystem, one or more in argv
+    std::string directory;                // empty: the home directory
     std::vector<std::string> environment; // NAME=VALUE
 };
 

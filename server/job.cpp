@@ -24,9 +24,7 @@ std::span<const int> steps_of(ExitReason reason) {
 } // namespace
 
 JobWindows windows_of(const Exec& exec) {
-    const auto window = [](std::uint64_t granted) {
-        return static_cast<std::size_t>(std::min(granted, limits::window));
-    };
+    const auto window = [](std::uint64_t granted) { return static_cast<std::size_t>(std::min(granted, limits::window)); };
     JobWindows windows;
     windows.output = window(exec.limits.stdout_);
     if (!exec.combine) windows.error = window(exec.limits.stderr_);
@@ -34,7 +32,8 @@ JobWindows windows_of(const Exec& exec) {
     return windows;
 }
 
-Job::Job(const asio::any_io_executor& executor, JobFacts facts, const JobOptions& options, Child child, const OutputLimits& limits)
+Job::Job(
+    const asio::any_io_executor& executor, JobFacts facts, const JobOptions& options, Child child, const OutputLimits& limits)
     : facts_(std::move(facts)), options_(options), child_(std::move(child)), streams_(facts_.id), output_room_(executor),
       error_room_(executor), input_ready_(executor), end_asked_(executor), progress_(executor) {
     streams_.open_sender(StreamName::stdout_, limits.stdout_, options_.windows.output);
@@ -56,8 +55,8 @@ asio::awaitable<void> Job::run() {
 asio::awaitable<void> Job::collect_output() {
     pumps_ = child_.error ? 2 : 1;
     if (child_.error) {
-        co_await join(pump(*child_.output, StreamName::stdout_, output_room_), pump(*child_.error, StreamName::stderr_, error_room_),
-            await_exit());
+        co_await join(pump(*child_.output, StreamName::stdout_, output_room_),
+            pump(*child_.error, StreamName::stderr_, error_room_), await_exit());
     } else {
         co_await join(pump(*child_.output, StreamName::stdout_, output_room_), await_exit());
     }
@@ -147,9 +146,7 @@ asio::awaitable<void> Job::enforce_end() {
     co_await wait_forever();
 }
 
-Clock::time_point Job::time_limit() const {
-    return options_.timeout ? started_ + *options_.timeout : Clock::time_point::max();
-}
+Clock::time_point Job::time_limit() const { return options_.timeout ? started_ + *options_.timeout : Clock::time_point::max(); }
 
 void Job::take(const Data& message, std::span<const std::byte> body) {
     streams_.take(message, body);

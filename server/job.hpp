@@ -50,7 +50,8 @@ struct JobOptions {
 class Job : public std::enable_shared_from_this<Job> {
 public:
     // `child` has just been started. `limits`: what the client granted.
-    Job(const asio::any_io_executor& executor, JobFacts facts, const JobOptions& options, Child child, const OutputLimits& limits);
+    Job(const asio::any_io_executor& executor, JobFacts facts, const JobOptions& options, Child child,
+        const OutputLimits& limits);
 
     // Runs until the job is finished. Call once; it keeps the job alive.
     asio::awaitable<void> run();
@@ -98,11 +99,11 @@ private:
     Event progress_; // of the pumps, for await_exit()
 
     std::optional<ExitReason> ending_;
-    bool discard_ = false;    // nobody will read the output
-    bool open_ = false;       // the output was not at its end
+    bool discard_ = false; // nobody will read the output
+    bool open_ = false;    // the output was not at its end
     bool finished_ = false;
-    int pumps_ = 0;           // output pipes that are not at their end
-    int reading_ = 0;         // of these, the ones that wait for the command
+    int pumps_ = 0;              // output pipes that are not at their end
+    int reading_ = 0;            // of these, the ones that wait for the command
     Clock::time_point active_{}; // the last time that output came or a pipe began to wait for it
     std::uint64_t written_ = 0;  // into the command's stdin
     std::uint64_t signals_ = 0;  // the highest number taken

@@ -1,20 +1,35 @@
 #include "server/job_ids.hpp"
 
+#include "common/auth.hpp"
+#include "common/bytes.hpp"
+
 #include <algorithm>
+#include <cstring>
 
 namespace rc {
 
+std::size_t JobIds::Hash::operator()(const Name& name) const {
+    std::size_t hash = 0;
+    std::memcpy(&hash, name.data(), sizeof(hash));
+    return hash;
+}
+
+JobIds::Name JobIds::name_of(const std::string& key, const std::string& id) {
+    const Digest digest = sha256(as_bytes(key + '\0' + id));
+    Name name;
+    std::copy_n(digest.begin(), name.size(), name.begin());
+    return name;
+}
+
 JobIds::Answer JobIds::admit(const std::string& key, const std::string& id, std::uint64_t seen, std::uint64_t now) {
+    const Name name = name_of(key, id);
     const std::lock_guard lock(mutex_);
-    const auto [entry, fresh] = arrivals_.try_emplace(Name(key, id), now);
-    if (!fresh) return Answer::known;
-    if (forgot_ && seen <= forgotten_until_) {
-        arrivals_.erase(entry);
-        return Answer::expired;
-    }
-    oldest_first_.push_back(entry);
+    if (arrivals_.contains(name)) return Answer::known;
+    if (forgot_ && seen <= forgotten_until_) return Answer::expired;
+    arrivals_.emplace(name, now);
+    oldest_first_.push_back(name);
     if (oldest_first_.size() > most_) {
-        const auto oldest = oldest_first_.front();
+        const auto oldest = arrivals_.find(oldest_first_.front());
         oldest_first_.pop_front();
         forgot_ = true;
         forgotten_until_ = std::max(forgotten_until_, oldest->second);

@@ -1,13 +1,13 @@
 // Which job ids have been used, so that no request is ever executed twice. No sockets, no Asio.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <string>
-#include <utility>
+#include <unordered_map>
 
 namespace rc {
 
@@ -25,12 +25,17 @@ public:
     Answer admit(const std::string& key, const std::string& id, std::uint64_t seen, std::uint64_t now);
 
 private:
-    using Name = std::pair<std::string, std::string>;
+    // A digest of key and id, of which a million fit into 80 MB.
+    using Name = std::array<std::byte, 16>;
+    struct Hash {
+        std::size_t operator()(const Name& name) const;
+    };
+    static Name name_of(const std::string& key, const std::string& id);
 
     std::mutex mutex_;
     std::size_t most_;
-    std::map<Name, std::uint64_t> arrivals_;
-    std::deque<std::map<Name, std::uint64_t>::iterator> oldest_first_;
+    std::unordered_map<Name, std::uint64_t, Hash> arrivals_;
+    std::deque<Name> oldest_first_;
     bool forgot_ = false;
     std::uint64_t forgotten_until_ = 0;
 };

@@ -10,9 +10,9 @@ namespace rc {
 namespace {
 
 bool same(const struct stat& a, const struct stat& b) {
-    return a.st_ino == b.st_ino && a.st_dev == b.st_dev && a.st_size == b.st_size && a.st_mode == b.st_mode && a.st_uid == b.st_uid &&
-        a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec && a.st_ctim.tv_sec == b.st_ctim.tv_sec &&
-        a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
+    return a.st_ino == b.st_ino && a.st_dev == b.st_dev && a.st_size == b.st_size && a.st_mode == b.st_mode &&
+           a.st_uid == b.st_uid && a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec &&
+           a.st_ctim.tv_sec == b.st_ctim.tv_sec && a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
 }
 
 } // namespace
@@ -22,7 +22,7 @@ KeyStore::KeyStore(std::filesystem::path file, bool need_user) : file_(std::move
     keys_ = read();
     if (keys_->keys.empty()) {
         throw Error(ErrorCode::internal, file_.string() + ": no key that may log in; add the line that 'rcmd keygen' prints" +
-                (need_user_ ? std::string(", with user=NAME at its end") : std::string()));
+                                             (need_user_ ? std::string(", with user=NAME at its end") : std::string()));
     }
 }
 

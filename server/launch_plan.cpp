@@ -31,7 +31,8 @@ void add_requested(Environment& environment, const std::vector<std::string>& req
         const std::size_t equals = assignment.find('=');
         const std::string name = assignment.substr(0, equals);
         if (name.starts_with("RCMD_")) {
-            throw Error(ErrorCode::forbidden, "the environment name " + escape(name, 64) + " is reserved: names that begin with RCMD_ are set by the server");
+            throw Error(ErrorCode::forbidden,
+                "the environment name " + escape(name, 64) + " is reserved: names that begin with RCMD_ are set by the server");
         }
         environment[name] = assignment.substr(equals + 1);
     }

@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -104,6 +105,8 @@ private:
 
 void serve(const ServerOptions& options) {
     Launch launch(options.daemon);
+    // A stream's ring goes back to the system when its job ends, instead of growing the heap: so that the limit stays where it is.
+    ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     std::signal(SIGPIPE, SIG_IGN); // a command that closed its stdin, a client that went: errors of that write only
     open_log(options.log_file, options.log_level);
     const rlimit open_files = raise_open_files();

@@ -23,7 +23,8 @@ run by root, /etc/rcmd/authorized_keys and /var/lib/rcmd. Make a key and its lin
 void set_default_paths(ServerOptions& options) {
     const bool root = ::geteuid() == 0;
     if (options.authorized_keys.empty()) {
-        options.authorized_keys = (root ? "/etc/rcmd" : home_directory() / ".config/rcmd") / std::filesystem::path("authorized_keys");
+        options.authorized_keys =
+            (root ? "/etc/rcmd" : home_directory() / ".config/rcmd") / std::filesystem::path("authorized_keys");
     }
     if (options.state_dir.empty()) {
         options.state_dir = root ? std::filesystem::path("/var/lib/rcmd") : home_directory() / ".local/state/rcmd";
@@ -44,7 +45,8 @@ std::optional<int> parse_options(int argc, char** argv, ServerOptions& options) 
     std::int64_t login_grace = options.login_grace.count();
     std::int64_t drain = options.drain.count();
     constexpr std::int64_t day = 24 * 60 * 60;
-    app.add_option("--listen", options.listen, "Address to listen on; port 0 picks a free one; may be repeated")->type_name("ADDR:PORT");
+    app.add_option("--listen", options.listen, "Address to listen on; port 0 picks a free one; may be repeated")
+        ->type_name("ADDR:PORT");
     app.add_option("--authorized-keys", options.authorized_keys, "Keys that may log in")->type_name("FILE");
     app.add_option("--state-dir", options.state_dir, "Where the server keeps what it must not forget")->type_name("DIR");
     app.add_flag("--daemon", options.daemon, "Go to the background when ready");
@@ -53,12 +55,17 @@ std::optional<int> parse_options(int argc, char** argv, ServerOptions& options) 
     app.add_option("--log-level", options.log_level, "Least important messages to log")
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
         ->capture_default_str();
-    app.add_option("--threads", options.threads, "Worker threads (default: one for each core)")->check(CLI::Range(1, 1024))->type_name("N");
+    app.add_option("--threads", options.threads, "Worker threads (default: one for each core)")
+        ->check(CLI::Range(1, 1024))
+        ->type_name("N");
     app.add_option("--max-sessions", options.max_sessions, "Connections at a time")
         ->check(CLI::Range(1, 1'000'000))
         ->type_name("N")
         ->capture_default_str();
-    app.add_option("--max-jobs", options.max_jobs, "Jobs at a time")->check(CLI::Range(1, 1'000'000))->type_name("N")->capture_default_str();
+    app.add_option("--max-jobs", options.max_jobs, "Jobs at a time")
+        ->check(CLI::Range(1, 1'000'000))
+        ->type_name("N")
+        ->capture_default_str();
     app.add_option("--login-grace", login_grace, "Seconds a client has to authenticate")
         ->check(CLI::Range(std::int64_t{1}, day))
         ->type_name("S")

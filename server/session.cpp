@@ -191,7 +191,8 @@ void Session::start(const Exec& exec, std::span<const std::byte> body) {
     JobOptions job_options{std::nullopt, exec.wait_eof, windows_of(exec)};
     if (exec.timeout) job_options.timeout = std::chrono::seconds(std::min<std::uint64_t>(*exec.timeout, longest_timeout));
     JobFacts facts{exec.job, login_.key_id, address_, account.name, command, service_.boot};
-    const auto job = std::make_shared<Job>(executor_, std::move(facts), job_options, spawn(executor_, plan, account, options), exec.limits);
+    const auto job =
+        std::make_shared<Job>(executor_, std::move(facts), job_options, spawn(executor_, plan, account, options), exec.limits);
 
     Started started;
     started.job = exec.job;
@@ -212,7 +213,8 @@ void Session::check_admissible(const Exec& exec) const {
     if (exec.durable || exec.detach) throw Error(ErrorCode::unsupported, "this server does not keep jobs");
     std::size_t open = windows_of(exec).total();
     for (const auto& [id, job] : jobs_) open += job->windows().total();
-    if (open > limits::windows_of_connection) throw Error(ErrorCode::busy, "the open jobs of this connection use all of its windows");
+    if (open > limits::windows_of_connection)
+        throw Error(ErrorCode::busy, "the open jobs of this connection use all of its windows");
     if (service_.jobs >= service_.options.max_jobs) throw Error(ErrorCode::busy, "the server has as many jobs as it may have");
 }
 
@@ -234,8 +236,8 @@ void Session::release(const Release& message) {
 }
 
 void Session::say_job_error(const std::string& job, const Error& error) {
-    log_warning("job_refused", {{"job", job}, {"key", login_.key_id}, {"from", address_}, {"code", std::string(to_string(error.code()))},
-                                   {"problem", error.what()}});
+    log_warning("job_refused", {{"job", job}, {"key", login_.key_id}, {"from", address_},
+                                   {"code", std::string(to_string(error.code()))}, {"problem", error.what()}});
     ErrorMessage message;
     message.job = job;
     message.code = error.code();

@@ -69,7 +69,9 @@ struct Pipe {
     Descriptor write;
 };
 
-[[noreturn]] void throw_errno(const char* what) { throw Error(ErrorCode::internal, std::string(what) + ": " + std::strerror(errno)); }
+[[noreturn]] void throw_errno(const char* what) {
+    throw Error(ErrorCode::internal, std::string(what) + ": " + std::strerror(errno));
+}
 
 Pipe make_pipe() {
     std::array<int, 2> ends{};
@@ -223,7 +225,8 @@ std::uint64_t microseconds(const timeval& time) {
 
 // An interrupted wait goes on.
 void wait_for(pid_t pid, int* status, rusage* usage) {
-    while (::wait4(pid, status, 0, usage) < 0 && errno == EINTR) {}
+    while (::wait4(pid, status, 0, usage) < 0 && errno == EINTR) {
+    }
 }
 
 } // namespace

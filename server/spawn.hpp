@@ -73,6 +73,7 @@ struct SpawnOptions {
 
 // Starts `plan` as `account`, which must be this process's own unless that is root's. Throws Error{no_directory, not_found,
 // not_executable, too_large, internal}: then no process is left.
-Child spawn(const boost::asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options);
+Child spawn(
+    const boost::asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options);
 
 } // namespace rc

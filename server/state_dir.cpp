@@ -26,7 +26,8 @@ int lock(const std::filesystem::path& directory) {
     if (fd < 0) throw Error(ErrorCode::internal, file.string() + ": " + std::strerror(errno) + "; choose another --state-dir");
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
     ::close(fd);
-    throw Error(ErrorCode::internal, directory.string() + ": another rcmd-server is using this state directory; end it, or choose another --state-dir");
+    throw Error(ErrorCode::internal,
+        directory.string() + ": another rcmd-server is using this state directory; end it, or choose another --state-dir");
 }
 
 Secret load_secret(const std::filesystem::path& file) {
@@ -37,7 +38,8 @@ Secret load_secret(const std::filesystem::path& file) {
     const std::string content = read_guarded(file, readable_by_others, 4096);
     Secret secret;
     if (content.size() != secret.size()) {
-        throw Error(ErrorCode::internal, file.string() + ": not " + std::to_string(secret.size()) + " bytes; remove it, a new one will be made");
+        throw Error(ErrorCode::internal,
+            file.string() + ": not " + std::to_string(secret.size()) + " bytes; remove it, a new one will be made");
     }
     std::ranges::copy(as_bytes(content), secret.begin());
     return secret;

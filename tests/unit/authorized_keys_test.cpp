@@ -170,7 +170,9 @@ TEST(AuthorizedKeys, a_second_line_of_the_same_key_is_a_problem) {
     EXPECT_TRUE(file.keys.contains("b"));
     ASSERT_EQ(file.problems.size(), 1U);
     EXPECT_NE(file.problems[0].find('3'), std::string::npos) << file.problems[0];
-    if (file.keys.contains("a")) EXPECT_EQ(file.keys.at("a").users, std::vector{"root"s});
+    if (file.keys.contains("a")) {
+        EXPECT_EQ(file.keys.at("a").users, std::vector{"root"s});
+    }
 }
 
 TEST(AuthorizedKeys, anything_is_taken_without_failing) {

@@ -236,6 +236,38 @@ TEST(CodecStrict, exec_has_as_many_words_as_its_mode_takes) {
     }
 }
 
+TEST(CodecStrict, exec_grants_each_stream_a_window_that_is_worth_it) {
+    struct Case {
+        bool combine;
+        std::uint64_t out, error;
+        bool good;
+    };
+    constexpr std::uint64_t least = 16384;
+    const std::vector<Case> table = {{false, least, least, true}, {false, ~std::uint64_t{0}, ~std::uint64_t{0}, true},
+        {false, least - 1, least, false}, {false, least, least - 1, false}, {false, 0, 0, false}, {false, least, 0, false},
+        {true, least, 0, true}, {true, least, least, true}, {true, least - 1, least, false}, {true, 0, 0, false}};
+    for (const auto& sample : message_samples()) {
+        if (!std::holds_alternative<Exec>(sample.message)) continue;
+        auto header = object(sample.header);
+        for (const auto& [combine, out, error, good] : table) {
+            header["combine"] = combine;
+            header["limits"] = {{"stdout", out}, {"stderr", error}};
+            EXPECT_EQ(refused(header, 2), good ? "" : "bad_message") << combine << ' ' << out << ' ' << error;
+        }
+    }
+}
+
+TEST(CodecStrict, generations_start_at_1) {
+    for (const auto& sample : message_samples()) {
+        if (!std::holds_alternative<Exec>(sample.message)) continue;
+        auto header = object(sample.header);
+        header["generation"] = 0;
+        EXPECT_EQ(refused(header, 2), "bad_message");
+        header["generation"] = 2;
+        EXPECT_EQ(refused(header, 2), "");
+    }
+}
+
 // The refusal goes back to the peer as a message of its own, so it must be one, however the offending one was made.
 TEST(CodecStrict, texts_of_refusals_fit_into_an_error_message) {
     std::string wide;

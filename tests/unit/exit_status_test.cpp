@@ -17,6 +17,8 @@
 namespace rc {
 namespace {
 
+using namespace std::string_literals;
+
 Exit exited(std::uint64_t code, ExitReason reason = ExitReason::exited) {
     Exit exit;
     exit.reason = reason;
@@ -148,7 +150,7 @@ TEST(ToFailure, says_when_to_try_again) {
 
 TEST(ToFailure, escapes_the_text_of_the_peer) {
     ErrorMessage error = refusing(ErrorCode::internal, false);
-    error.message = std::string("a\nb\r\x1b]0;title\x07\x7f\0\xC2\x9B\xE2\x80\xA8\xFF", 26);
+    error.message = "a\nb\r\x1b]0;title\x07\x7f\0\xC2\x9B\xE2\x80\xA8\xFF"s;
     const std::string text = to_failure(error, Ran::no).what();
     EXPECT_TRUE(std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) << text;
     EXPECT_EQ(text.find("\xC2\x9B"), std::string::npos);

@@ -130,6 +130,18 @@ TEST(Options, values_are_attached_or_follow) {
     }
 }
 
+TEST(Options, may_be_given_twice) {
+    const ClientOptions options = parsed({"-p", "22", "-l", "bob", "--timeout", "5", "--cwd", "/d", "h", "-p22", "-lbob", "--timeout=5",
+        "--cwd=/d", "-q", "-q"});
+    EXPECT_EQ(options.port, 22);
+    EXPECT_EQ(options.target.user, "bob");
+    EXPECT_EQ(options.timeout, std::chrono::seconds(5));
+    EXPECT_EQ(options.directory, "/d");
+    EXPECT_EQ(parsed({"-p22", "-p22", "-lbob", "-lbob", "-i/k", "-i/k", "h"}).key_file, "/k");
+}
+
+TEST(Options, numbers_are_decimal) { EXPECT_EQ(parsed({"-p", "010", "h"}).port, 10); }
+
 TEST(Options, flags_are_bundled_or_not) {
     for (const auto& words : {Words{"-nq", "h"}, Words{"-qn", "h"}, Words{"-n", "-q", "h"}, Words{"h", "-nq"},
              Words{"-n", "h", "-q"}, Words{"--no-stdin", "--quiet", "h"}, Words{"-nqn", "-q", "h", "-qq"}}) {
@@ -155,8 +167,8 @@ TEST(Options, each_value_goes_where_it_belongs) {
     EXPECT_EQ(parsed({"h", "-i/k"}).key_file, "/k");
     EXPECT_EQ(parsed({"-p", "1", "h"}).port, 1);
     EXPECT_EQ(parsed({"-p", "65535", "h"}).port, 65535);
-    EXPECT_EQ(parsed({"--status-fd", "3", "h"}).status_fd, 3);
-    EXPECT_EQ(parsed({"--status-fd=0", "h"}).status_fd, 0);
+    EXPECT_EQ(parsed({"--status-fd", "2", "h"}).status_fd, 2);
+    EXPECT_EQ(parsed({"--status-fd=1", "h"}).status_fd, 1);
     for (const std::string directory : {"/tmp", "sub dir", "[a,b]", "{}", "a=b", "%%", "\"q\"", "'q'", "\xFF"}) {
         EXPECT_EQ(parsed({"--cwd", directory, "h"}).directory, directory);
         EXPECT_EQ(parsed({"h", "--cwd=" + directory}).directory, directory);

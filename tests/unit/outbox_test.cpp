@@ -78,6 +78,8 @@ TEST(Outbox, sends_a_pushed_message_with_its_body) {
     Exec exec;
     exec.job = "j";
     exec.words = 1;
+    exec.generation = 1;
+    exec.limits = {limits::window, limits::window};
     const std::string body("echo hi\0\0", 9);
     outbox.push(exec, body);
     EXPECT_GT(outbox.queued(), body.size());
