@@ -111,7 +111,7 @@ def test_stdin_of_a_command_without_input_is_at_its_end(server: Server) -> None:
 def test_a_child_dies_with_the_server(make_server: Callable[..., Server]) -> None:
     server = make_server()
     name = mark()
-    with server.start_rcmd("sleep 1000", options=["-e", f"{name}=1"]) as client:
+    with server.start_rcmd("sleep", "1000", options=["--argv", "-e", f"{name}=1"]) as client:
         wait_for(lambda: marked(name), "the command to run")
         server.kill()
         wait_for(lambda: not marked(name), "the command to be gone")

@@ -61,7 +61,7 @@ def test_what_only_resembles_utf8_is_base64(server: Server, sequence: str) -> No
 
 
 def test_control_characters_come_back_through_json(server: Server) -> None:
-    report = server.rcmd(r"printf '\001\033\b\n\t\"\\\\\177'", options=["--json"]).json
+    report = server.rcmd(r"""printf '\001\033\b\n\t"\\\\\177'""", options=["--json"]).json
     assert report["stdout"] == "\x01\x1b\b\n\t\"\\\\\x7f"
 
 

@@ -1,6 +1,8 @@
 """One command: its streams, its status, where and how it runs."""
 from __future__ import annotations
 
+import os
+import pwd
 import subprocess
 import time
 
@@ -95,7 +97,9 @@ def test_the_port_and_the_user_may_be_options(server: Server) -> None:
 
 
 def test_a_command_runs_in_the_home_directory_of_its_user(server: Server) -> None:
-    assert server.rcmd('test "$(pwd -P)" = "$(cd ~ && pwd -P)" && echo home').out == b"home\n"
+    home = pwd.getpwuid(os.geteuid()).pw_dir
+    expected = os.path.realpath(home) if os.path.isdir(home) else "/"
+    assert server.rcmd("pwd -P").out.decode() == expected + "\n"
 
 
 def test_cwd_runs_the_command_there(server: Server) -> None:
@@ -204,10 +208,6 @@ def test_quiet_changes_neither_output_nor_errors(server: Server) -> None:
 def test_without_a_command_the_remote_shell_reads_stdin(server: Server) -> None:
     result = server.rcmd(input=b"echo one\nx=2\necho $x two; exit 7\necho never\n")
     assert (result.code, result.out) == (7, b"one\n2 two\n")
-
-
-def test_the_remote_shell_leaves_stdin_to_the_commands_in_it(server: Server) -> None:
-    assert server.rcmd(input=b"read x\nthis line\necho $x after\n").out == b"this line after\n"
 
 
 def test_without_a_host_the_usage_is_told(server: Server) -> None:

@@ -8,7 +8,7 @@ from typing import Iterator
 import pexpect
 import pytest
 
-from harness import RCMD, Server, base_environment, mark, marked, wait_for
+from harness import RCMD, Server, base_environment, mark, marked, marked_programs, wait_for
 
 PROMPT = r"127\.0\.0\.1[^\r\n]*[>$] "
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -94,7 +94,7 @@ def test_ctrl_c_during_a_command_ends_it_and_not_the_client(server: Server) -> N
     with prompt(server) as shell:
         shell.sendline(f"export {name}=1; sh -c 'echo up; sleep 1000'")
         shell.expect("up\r\n")
-        wait_for(lambda: marked(name), "the command to run")
+        wait_for(lambda: "sleep" in marked_programs(name), "the command to run")
         shell.sendintr()
         shell.expect(PROMPT)
         wait_for(lambda: not marked(name), "the command to be gone")

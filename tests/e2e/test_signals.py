@@ -118,6 +118,7 @@ def test_a_signal_while_stdin_is_blocked_is_not_stuck_behind_it(server: Server) 
         with server.start_rcmd("echo ready; sleep 1000", options=["-e", f"{name}=1"], stdin=zeros,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
             wait_ready(client)
+            wait_for(lambda: "sleep" in marked_programs(name), "the command to run")
             client.send_signal(TERM)
             assert client.wait(60) == 128 + TERM
     wait_gone(name)

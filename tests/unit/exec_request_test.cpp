@@ -106,10 +106,8 @@ TEST(ExecRequest, a_body_cut_at_any_byte_is_whole_or_refused) {
         exec.mode = ExecMode::argv;
         exec.words = 2;
         const std::string refused = refusal([&] { read_exec_request(exec, std::as_bytes(std::span(block))); });
-        if (refused.empty())
-            ++good;
-        else
-            EXPECT_EQ(refused, "bad_message");
+        if (refused.empty()) ++good;
+        else EXPECT_EQ(refused, "bad_message");
     }
     EXPECT_EQ(good, 3U) << "behind the directory and behind each variable";
 }

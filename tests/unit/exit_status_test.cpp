@@ -78,7 +78,7 @@ TEST(ExitStatus, of_a_signal_that_is_not_known_is_no_success) {
 }
 
 TEST(ExitStatus, of_a_timeout_is_124_however_the_command_ended) {
-    for (const std::uint64_t code : {0, 1, 7, 143, 255}) EXPECT_EQ(exit_status(exited(code, ExitReason::timeout)), 124);
+    for (const std::uint64_t code : {0U, 1U, 7U, 143U, 255U}) EXPECT_EQ(exit_status(exited(code, ExitReason::timeout)), 124);
     for (const auto* name : {"TERM", "KILL", "INT", "64", "NOSUCH"})
         EXPECT_EQ(exit_status(signalled(name, ExitReason::timeout)), 124);
 }

@@ -131,8 +131,8 @@ TEST(Options, values_are_attached_or_follow) {
 }
 
 TEST(Options, may_be_given_twice) {
-    const ClientOptions options = parsed({"-p", "22", "-l", "bob", "--timeout", "5", "--cwd", "/d", "h", "-p22", "-lbob", "--timeout=5",
-        "--cwd=/d", "-q", "-q"});
+    const ClientOptions options = parsed(
+        {"-p", "22", "-l", "bob", "--timeout", "5", "--cwd", "/d", "h", "-p22", "-lbob", "--timeout=5", "--cwd=/d", "-q", "-q"});
     EXPECT_EQ(options.port, 22);
     EXPECT_EQ(options.target.user, "bob");
     EXPECT_EQ(options.timeout, std::chrono::seconds(5));

@@ -50,11 +50,13 @@ TEST(OptionsUsage, options_that_want_a_value_must_have_one) {
 }
 
 TEST(OptionsUsage, flags_take_no_value) {
-    expect_refused({{"--quiet=nonsense", "h"}, {"--batch=nonsense", "h"}, {"--quiet=false", "h"}, {"--json=true", "h"}, {"h", "--argv=nonsense", "ls"}, {"-4=nonsense", "h"}});
+    expect_refused({{"--quiet=nonsense", "h"}, {"--batch=nonsense", "h"}, {"--quiet=false", "h"}, {"--json=true", "h"},
+        {"h", "--argv=nonsense", "ls"}, {"-4=nonsense", "h"}});
 }
 
 TEST(OptionsUsage, bad_values_are_refused) {
-    for (const std::string port : {"", "0", "65536", "-1", "x", "22x", " 22", "22 ", "0x16", "2.5", "99999999999999999999", "1e3"}) {
+    for (const std::string port :
+        {"", "0", "65536", "-1", "x", "22x", " 22", "22 ", "0x16", "2.5", "99999999999999999999", "1e3"}) {
         expect_refused({{"-p", port, "h"}, {"h", "-p", port, "ls"}, {"--port=" + port, "h"}});
         if (!port.empty()) expect_refused({{"-p" + port, "h"}});
     }

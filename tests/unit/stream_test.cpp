@@ -28,9 +28,7 @@ struct Acknowledgement {
 class Simulation {
 public:
     Simulation(unsigned seed, std::size_t window, std::size_t capacity, std::size_t total)
-        : random_(seed),
-          sender_(window, capacity),
-          receiver_(window) {
+        : random_(seed), sender_(window, capacity), receiver_(window) {
         for (std::size_t i = 0; i < total; ++i) source_.push_back(static_cast<char>(random_()));
     }
 
@@ -102,10 +100,8 @@ private:
         if (line_.empty()) return;
         const Packet packet = line_.front();
         line_.pop_front();
-        if (!packet.eof)
-            receiver_.data(packet.offset, as_bytes(packet.bytes));
-        else if (!receiver_.ended())
-            receiver_.eof(packet.offset);
+        if (!packet.eof) receiver_.data(packet.offset, as_bytes(packet.bytes));
+        else if (!receiver_.ended()) receiver_.eof(packet.offset);
     }
 
     void consume() {
