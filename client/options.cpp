@@ -75,7 +75,15 @@ void check_environment(const Words& environment) {
 }
 
 void add_connection_options(CLI::App& app, ClientOptions& options, std::string& user) {
-    app.add_option("-p,--port", options.port, "Port of the server (7420)")->type_name("PORT");
+    app.add_option_function<std::string>(
+           "-p,--port",
+           [&](const std::string& text) {
+               const auto port = parse_port(text);
+               if (!port) fail("--port " + text + ": not a number from 1 to 65535");
+               options.port = *port;
+           },
+           "Port of the server (7420)")
+        ->type_name("PORT");
     app.add_option("-l,--user", user, "Remote user (the key's first)")->type_name("USER");
     app.add_option("-i,--key", options.key_file, "Key file (~/.config/rcmd/key)")->type_name("KEYFILE");
     app.add_flag_callback(
@@ -119,6 +127,14 @@ void add_batch_options(CLI::App& app, ClientOptions& options) {
     app.add_flag("--keep-going", options.keep_going, "Do not stop at the first command that fails, with --batch");
 }
 
+// As getopt has it: an option that is given again replaces its value, and a flag takes none.
+void follow_getopt(CLI::App& app) {
+    for (CLI::Option* option : app.get_options([](const CLI::Option*) { return true; })) {
+        if (option->get_items_expected_max() == 0) option->disable_flag_override();
+        else if (!option->get_trigger_on_parse()) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+}
+
 template <class Parse>
 std::optional<int> run_parser(CLI::App& app, Parse parse) {
     try {
@@ -142,6 +158,7 @@ std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& 
     add_connection_options(app, options, user);
     add_command_options(app, options);
     add_batch_options(app, options);
+    follow_getopt(app);
     if (const auto status = run_parser(app, [&] { parse_words(app, std::move(words), host, options.command); })) return status;
 
     const auto target = parse_target(host);
@@ -166,6 +183,7 @@ std::optional<int> parse_keygen_options(std::vector<std::string> words, KeygenOp
     app.add_flag("--line", options.line, "Make nothing; print a further line of the existing key, for another host");
     app.add_option("-f,--file", options.key_file, "Key file (~/.config/rcmd/key)")->type_name("FILE");
     app.add_option("--id", options.id, "Name of the key (user@host)")->type_name("ID");
+    follow_getopt(app);
     std::ranges::reverse(words);
     if (const auto status = run_parser(app, [&] { app.parse(words); })) return status;
     if (options.line && !options.id.empty()) fail("--id names a new key; the one of --line has its name");

@@ -16,6 +16,12 @@ std::optional<Number> parse_number(std::string_view text) {
     return number;
 }
 
+// Whether it can be a name or an address at all.
+bool valid_host(std::string_view host) {
+    const auto impossible = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || c == '[' || c == ']'; };
+    return !host.empty() && std::ranges::none_of(host, impossible);
+}
+
 } // namespace
 
 std::optional<Target> parse_target(std::string_view text) {
@@ -43,12 +49,17 @@ std::optional<Target> parse_target(std::string_view text) {
     } else {
         target.host = text; // a name, or an IPv6 address without a port
     }
-    if (target.host.empty()) return std::nullopt;
+    if (!valid_host(target.host)) return std::nullopt;
     if (has_port) {
-        target.port = parse_number<std::uint16_t>(port);
-        if (!target.port || *target.port == 0) return std::nullopt;
+        target.port = parse_port(port);
+        if (!target.port) return std::nullopt;
     }
     return target;
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+    const auto port = parse_number<std::uint16_t>(text);
+    return port && *port > 0 ? port : std::nullopt;
 }
 
 std::optional<std::chrono::seconds> parse_duration(std::string_view text) {

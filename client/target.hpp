@@ -18,6 +18,9 @@ struct Target {
 // [USER@]HOST[:PORT]; an IPv6 address with a port stands in brackets. Nothing if it is not of that form.
 std::optional<Target> parse_target(std::string_view text);
 
+// A port in decimal, 1 to 65535.
+std::optional<std::uint16_t> parse_port(std::string_view text);
+
 // 90, 90s, 5m, 8h, 2d: whole and at least one second. Nothing if it is not of that form or longer than ten years.
 std::optional<std::chrono::seconds> parse_duration(std::string_view text);
 

@@ -93,7 +93,10 @@ void write_new(const std::filesystem::path& file, mode_t mode, const std::string
 void make_private_directories(const std::filesystem::path& directory) {
     if (directory.empty() || std::filesystem::is_directory(directory)) return;
     make_private_directories(directory.parent_path());
-    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) fail(directory, std::strerror(errno));
+    if (::mkdir(directory.c_str(), 0700) == 0) return;
+    const int reason = errno;
+    if (!std::filesystem::is_directory(directory))
+        fail(directory, std::strerror(reason)); // another process may have been quicker
 }
 
 std::filesystem::path home_directory() {

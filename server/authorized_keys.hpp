@@ -13,6 +13,7 @@ namespace rc {
 
 struct AuthorizedKey {
     Verifier verifier;
+    std::size_t line{};             // where it stands in the file, from 1
     std::vector<std::string> users; // that it may run commands as, the first by default; empty: none was named
 };
 
@@ -26,7 +27,8 @@ struct AuthorizedKeys {
 // `need_user`: refuse lines without user=, because the server runs as root. Never fails: what it cannot take is a problem.
 AuthorizedKeys parse_authorized_keys(std::string_view text, bool need_user);
 
-// Throws Error{internal} that says what to do if the file cannot be read, or others than its owner and root can write it.
+// As above, and lines that allow only users other than the one this process runs commands as are refused, unless that is root. Throws
+// Error{internal} that says what to do if the file cannot be read, or others than its owner and root can write it.
 AuthorizedKeys read_authorized_keys(const std::filesystem::path& file, bool need_user);
 
 } // namespace rc

@@ -34,8 +34,6 @@ ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body)
             throw Error(ErrorCode::bad_message, "an environment entry that is not NAME=VALUE");
         }
     }
-    if (exec.mode == ExecMode::argv && request.words.front().empty())
-        throw Error(ErrorCode::bad_message, "the program has no name");
     return request;
 }
 

@@ -51,6 +51,7 @@ Found look_at(const std::string& path) {
 // and with the job's rights.
 std::string find_program(const std::string& name, std::string_view path) {
     if (name.find('/') != std::string::npos) return name;
+    if (name.empty()) throw Error(ErrorCode::not_found, "a command without a name: command not found");
     Found best = Found::nothing;
     while (!path.empty()) {
         const std::size_t end = std::min(path.find(':'), path.size());

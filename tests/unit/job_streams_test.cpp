@@ -38,7 +38,7 @@ Message exit_of(const std::string& job) {
     Exit exit;
     exit.job = job;
     exit.code = 0;
-    exit.boot = "b";
+    exit.boot = job;
     return exit;
 }
 
