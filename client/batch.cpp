@@ -40,7 +40,10 @@ private:
             Signals signals(executor_);
             co_await race(join(start_until_stopped(), deliver_jobs()), pass_on(signals));
         }
-        if (link_.failure() && status_ == 0) status_ = reporter_.failed(*link_.failure());
+        if (link_.failure() && !loss_explained_) {
+            const int status = reporter_.idle_link_lost(*link_.failure());
+            if (status_ == 0) status_ = status;
+        }
         link_.close();
     }
 
@@ -101,6 +104,7 @@ private:
         if (status_ != 0 && !options_.keep_going) stop();
         const bool output_lost = job.failure && job.failure->code() == "output";
         if (output_lost) link_.drop(); // which fails the jobs behind it, too
+        loss_explained_ = loss_explained_ || output_lost || (job.failure && link_.failure());
     }
 
     // The first one goes to every job that is running, and no more are started.
@@ -126,6 +130,7 @@ private:
     Event stop_;
     std::deque<std::shared_ptr<RemoteJob>> jobs_; // in the order of the lines; the first one's output is being delivered
     bool stopped_ = false;
+    bool loss_explained_ = false; // by the line of a job that it ended
     bool all_started_ = false;
     int status_ = 0;
 };

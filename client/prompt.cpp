@@ -66,7 +66,7 @@ private:
             co_await race(take_line(line), take_signal(), link_ended_.wait());
             if (line && !link_.failure()) co_await run_line(*line);
         }
-        if (link_.failure() && !failure_shown_) status_ = reporter_.failed(*link_.failure());
+        if (link_.failure() && !loss_explained_) status_ = reporter_.idle_link_lost(*link_.failure());
         link_.close();
     }
 
@@ -104,7 +104,7 @@ private:
         }
         co_await race(deliver(*job, write_to(out_, "stdout"), write_to(err_, "stderr")), pass_on_signals(*job));
         if (job->exit) link_.release(*job);
-        failure_shown_ = job->failure.has_value();
+        loss_explained_ = job->failure && link_.failure();
         status_ = reporter_.finished(*job, nullptr);
         if (job->exit && status_ != 0) show("[status " + std::to_string(status_) + "]\n");
     }
@@ -131,7 +131,7 @@ private:
     Signals signals_;
     Event link_ended_;
     bool leaving_ = false;
-    bool failure_shown_ = false;
+    bool loss_explained_ = false; // by the line of the job that it ended
     int status_ = 0;
 };
 

@@ -121,6 +121,12 @@ int Reporter::failed(const Failure& failure) const {
     return failure.status();
 }
 
+int Reporter::idle_link_lost(const Failure& failure) const {
+    event({{"event", "error"}, {"code", failure.code()}, {"message", failure.what()}, {"started", ran_value(Ran::no)}});
+    print_error(escape(options_.target.host) + ": " + failure.what() + "; no command was running");
+    return failure.status();
+}
+
 void Reporter::explain(const Failure& failure) const {
     print_error(escape(options_.target.host) + ": " + failure.what() + "; " + std::string(ran_text(failure.ran())));
 }

@@ -26,6 +26,8 @@ public:
     int finished(const RemoteJob& job, const Captured* captured) const;
     // There never was a job.
     int failed(const Failure& failure) const;
+    // The link was lost while no job was on it. Returns the exit status.
+    int idle_link_lost(const Failure& failure) const;
 
 private:
     void note(const std::string& text) const; // with -v
