@@ -1,6 +1,7 @@
 #include "client/local_io.hpp"
 
 #include "client/failure.hpp"
+#include "common/descriptor.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -74,21 +75,6 @@ void die_of_sigpipe() {
     sigaddset(&pipe, SIGPIPE);
     ::pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
     ::raise(SIGPIPE);
-}
-
-int write_all(int fd, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-        const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-        if (count >= 0) {
-            bytes = bytes.subspan(static_cast<std::size_t>(count));
-        } else if (errno == EAGAIN) {
-            pollfd wait{fd, POLLOUT, 0};
-            ::poll(&wait, 1, -1);
-        } else if (errno != EINTR) {
-            return errno;
-        }
-    }
-    return 0;
 }
 
 } // namespace rc

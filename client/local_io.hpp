@@ -55,7 +55,4 @@ void occupy_standard_descriptors();
 // end it.
 void die_of_sigpipe();
 
-// Writes all of `bytes` here and now. Returns 0 or the errno.
-int write_all(int fd, std::span<const std::byte> bytes);
-
 } // namespace rc

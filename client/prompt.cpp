@@ -6,6 +6,7 @@
 #include "client/local_io.hpp"
 #include "client/signals.hpp"
 #include "common/bytes.hpp"
+#include "common/descriptor.hpp"
 #include "common/signal_name.hpp"
 
 #include <unistd.h>

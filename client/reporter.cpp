@@ -4,6 +4,7 @@
 #include "client/local_io.hpp"
 #include "common/bytes.hpp"
 #include "common/described_json.hpp"
+#include "common/descriptor.hpp"
 
 #include <boost/json/serialize.hpp>
 

@@ -1,5 +1,7 @@
 #include "common/files.hpp"
 
+#include "common/bytes.hpp"
+#include "common/descriptor.hpp"
 #include "common/error.hpp"
 
 #include <fcntl.h>
@@ -16,21 +18,6 @@
 namespace rc {
 
 namespace {
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    [[nodiscard]] int get() const { return fd_; }
-    int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
     throw Error(ErrorCode::internal, file.string() + ": " + what);
@@ -75,19 +62,12 @@ void write_new(const std::filesystem::path& file, mode_t mode, const std::string
     Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (fd.get() < 0 && errno == EEXIST) throw Error(ErrorCode::conflict, file.string() + ": exists already");
     if (fd.get() < 0) fail(file, std::strerror(errno));
-    std::size_t done = 0;
-    while (done < content.size()) {
-        const ssize_t count = ::write(fd.get(), content.data() + done, content.size() - done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) break;
-        done += static_cast<std::size_t>(count);
-    }
-    const bool written = done == content.size() && ::fsync(fd.get()) == 0;
-    const int reason = errno;
-    const bool closed = ::close(fd.release()) == 0;
-    if (written && closed) return;
+    int problem = write_all(fd.get(), as_bytes(content));
+    if (problem == 0 && ::fsync(fd.get()) != 0) problem = errno;
+    if (::close(fd.release()) != 0 && problem == 0) problem = errno;
+    if (problem == 0) return;
     ::unlink(file.c_str());
-    fail(file, std::strerror(reason));
+    fail(file, std::strerror(problem));
 }
 
 void make_private_directories(const std::filesystem::path& directory) {

@@ -1,5 +1,6 @@
 #include "server/background.hpp"
 
+#include "common/bytes.hpp"
 #include "common/error.hpp"
 
 #include <fcntl.h>
@@ -29,16 +30,6 @@ void open_standard_descriptors() {
     }
 }
 
-void write_all(int fd, const std::string& text) {
-    std::size_t done = 0;
-    while (done < text.size()) {
-        const ssize_t count = ::write(fd, text.data() + done, text.size() - done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return;
-        done += static_cast<std::size_t>(count);
-    }
-}
-
 // What the daemon reports goes to stdout; that it reported anything means that it is ready.
 [[noreturn]] void relay_until_ready(int fd) {
     std::string report;
@@ -47,7 +38,7 @@ void write_all(int fd, const std::string& text) {
     while ((count = ::read(fd, buffer.data(), buffer.size())) > 0 || (count < 0 && errno == EINTR)) {
         if (count > 0) report.append(buffer.data(), static_cast<std::size_t>(count));
     }
-    write_all(STDOUT_FILENO, report);
+    write_all(STDOUT_FILENO, as_bytes(report));
     ::_exit(report.empty() ? 1 : 0);
 }
 
@@ -65,25 +56,21 @@ Launch::Launch(bool daemon) {
         relay_until_ready(ends[0]);
     }
     ::close(ends[0]);
-    parent_ = ends[1];
+    parent_ = Descriptor(ends[1]);
     ::setsid();
     [[maybe_unused]] const int moved = ::chdir("/");
 }
 
-Launch::~Launch() {
-    if (parent_ >= 0) ::close(parent_);
-}
-
 void Launch::ready(const std::string& text) {
-    if (parent_ < 0) {
-        write_all(STDOUT_FILENO, text);
+    if (!parent_.is_open()) {
+        write_all(STDOUT_FILENO, as_bytes(text));
         return;
     }
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
     ::close(null);
-    write_all(parent_, text);
-    ::close(std::exchange(parent_, -1));
+    write_all(parent_.get(), as_bytes(text));
+    parent_.close();
 }
 
 PidFile::PidFile(std::filesystem::path file) : file_(std::move(file)) {

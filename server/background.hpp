@@ -1,6 +1,8 @@
 // Going to the background: the parent returns only when the daemon is ready, or has failed.
 #pragma once
 
+#include "common/descriptor.hpp"
+
 #include <filesystem>
 #include <string>
 
@@ -13,7 +15,6 @@ public:
     // With `daemon`, forks; the parent stays in here: it shows what the daemon reports and exits with 0 when that is ready, with 1
     // when it ended before. Call before any thread is started. Makes sure that descriptors 0 to 2 are open.
     explicit Launch(bool daemon);
-    ~Launch();
     Launch(const Launch&) = delete;
     Launch& operator=(const Launch&) = delete;
 
@@ -21,7 +22,7 @@ public:
     void ready(const std::string& text);
 
 private:
-    int parent_ = -1; // where the daemon reports
+    Descriptor parent_; // where the daemon reports
 };
 
 // The process id in a file, removed again at the end. An empty path: nothing.

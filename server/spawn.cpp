@@ -43,27 +43,6 @@ struct Failure {
     int error;
 };
 
-class Descriptor {
-public:
-    Descriptor() = default;
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Descriptor() { close(); }
-
-    void close() {
-        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-    }
-    [[nodiscard]] int get() const { return fd_; }
-    int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_ = -1;
-};
-
 struct Pipe {
     Descriptor read;
     Descriptor write;
@@ -241,10 +220,9 @@ void Child::watch() {
 
 Child::Child(Child&& other) noexcept
     : input(std::move(other.input)), output(std::move(other.output)), error(std::move(other.error)),
-      pid_(std::exchange(other.pid_, -1)), exit_notice_(std::move(other.exit_notice_)), gauge_(std::exchange(other.gauge_, -1)) {}
+      pid_(std::exchange(other.pid_, -1)), exit_notice_(std::move(other.exit_notice_)), gauge_(std::move(other.gauge_)) {}
 
 Child::~Child() {
-    if (gauge_ >= 0) ::close(gauge_);
     if (pid_ < 0) return;
     signal_group(SIGKILL);
     wait_for(pid_, nullptr, nullptr);
@@ -262,13 +240,13 @@ void Child::signal_group(int number) const {
 void Child::close_input() {
     if (!input || !input->is_open()) return;
     const std::string pipe = "/proc/self/fd/" + std::to_string(input->native_handle());
-    gauge_ = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    gauge_ = Descriptor(::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     input->close();
 }
 
 std::uint64_t Child::unread_input() const {
     int unread = 0;
-    return gauge_ >= 0 && ::ioctl(gauge_, FIONREAD, &unread) == 0 ? static_cast<std::uint64_t>(unread) : 0;
+    return gauge_.is_open() && ::ioctl(gauge_.get(), FIONREAD, &unread) == 0 ? static_cast<std::uint64_t>(unread) : 0;
 }
 
 ProcessEnd Child::reap() {

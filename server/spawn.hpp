@@ -3,7 +3,7 @@
 // thread that started it ends; so call spawn() only from threads that live as long as the daemon.
 #pragma once
 
-#include "common/message.hpp"
+#include "common/descriptor.hpp"
 #include "server/account.hpp"
 #include "server/launch_plan.hpp"
 
@@ -62,7 +62,7 @@ public:
 private:
     pid_t pid_;
     boost::asio::posix::stream_descriptor exit_notice_;
-    int gauge_ = -1; // a reading end of the input pipe, to see what is left in it once ours is closed
+    Descriptor gauge_; // a reading end of the input pipe, to see what is left in it once ours is closed
 };
 
 struct SpawnOptions {

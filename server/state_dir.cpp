@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,13 +18,13 @@ namespace {
 
 constexpr mode_t readable_by_others = S_IRWXG | S_IRWXO;
 
-int lock(const std::filesystem::path& directory) {
+Descriptor lock(const std::filesystem::path& directory) {
     make_private_directories(directory);
     const std::filesystem::path file = directory / "lock";
-    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) throw Error(ErrorCode::internal, file.string() + ": " + std::strerror(errno) + "; choose another --state-dir");
-    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-    ::close(fd);
+    Descriptor fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd.is_open())
+        throw Error(ErrorCode::internal, file.string() + ": " + std::strerror(errno) + "; choose another --state-dir");
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
     throw Error(ErrorCode::internal,
         directory.string() + ": another rcmd-server is using this state directory; end it, or choose another --state-dir");
 }
@@ -47,15 +46,6 @@ Secret load_secret(const std::filesystem::path& file) {
 
 } // namespace
 
-StateDir::StateDir(const std::filesystem::path& directory) : lock_(lock(directory)) {
-    try {
-        secret_ = load_secret(directory / "secret");
-    } catch (...) {
-        ::close(lock_);
-        throw;
-    }
-}
-
-StateDir::~StateDir() { ::close(lock_); }
+StateDir::StateDir(const std::filesystem::path& directory) : lock_(lock(directory)), secret_(load_secret(directory / "secret")) {}
 
 } // namespace rc

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/auth.hpp"
+#include "common/descriptor.hpp"
 
 #include <filesystem>
 
@@ -12,15 +13,12 @@ class StateDir {
 public:
     // Makes the folder if it is missing. Throws Error{internal} if it cannot be used or another server has it.
     explicit StateDir(const std::filesystem::path& directory);
-    ~StateDir();
-    StateDir(const StateDir&) = delete;
-    StateDir& operator=(const StateDir&) = delete;
 
     // The secret from which unknown keys get their salts: made at the first start, the same ever after.
     [[nodiscard]] const Secret& secret() const { return secret_; }
 
 private:
-    int lock_;
+    Descriptor lock_;
     Secret secret_;
 };
 

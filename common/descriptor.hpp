@@ -1,0 +1,32 @@
+// File descriptors: owning one, and writing to one.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace rc {
+
+// Closes it at the end of its life. -1: owns none.
+class Descriptor {
+public:
+    Descriptor() = default;
+    explicit Descriptor(int fd) : fd_(fd) {}
+    Descriptor(Descriptor&& other) noexcept;
+    Descriptor& operator=(Descriptor&& other) noexcept;
+    ~Descriptor() { close(); }
+
+    void close();
+    [[nodiscard]] int get() const { return fd_; }
+    [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+    // Gives up ownership.
+    int release();
+
+private:
+    int fd_ = -1;
+};
+
+// Writes all of `bytes`, waiting where the descriptor is non-blocking and full. Returns 0 or the errno; then it is not known how
+// many bytes were written.
+int write_all(int fd, std::span<const std::byte> bytes);
+
+} // namespace rc
