@@ -8,6 +8,7 @@
 #include "client/options.hpp"
 #include "client/prompt.hpp"
 #include "client/reporter.hpp"
+#include "common/bytes.hpp"
 #include "common/tls.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -79,7 +80,7 @@ int main(int argc, char** argv) {
     try {
         return rc::run_words({argv + 1, argv + argc});
     } catch (const std::exception& error) {
-        rc::print_error(error.what());
+        rc::print_error(rc::escape(error.what()));
         return 255;
     }
 }

@@ -18,17 +18,6 @@ using Lines = std::vector<std::string>;
 
 constexpr std::size_t large = 1 << 20;
 
-void put(SendStream& stream, std::string_view text) {
-    while (!text.empty()) {
-        const auto space = stream.prepare();
-        ASSERT_FALSE(space.empty()) << "the window is full";
-        const auto piece = text.substr(0, space.size());
-        std::ranges::copy(as_bytes(piece), space.begin());
-        stream.commit(piece.size());
-        text.remove_prefix(piece.size());
-    }
-}
-
 void take_data(JobStreams& job, StreamName stream, std::uint64_t offset, std::string_view bytes) {
     const Data data{"j", stream, offset};
     job.take(data, as_bytes(bytes));

@@ -19,17 +19,6 @@ using Lines = std::vector<std::string>;
 
 constexpr std::size_t large = 1 << 20;
 
-void put(SendStream& stream, std::string_view text) {
-    while (!text.empty()) {
-        const auto space = stream.prepare();
-        ASSERT_FALSE(space.empty()) << "the window is full";
-        const auto piece = text.substr(0, space.size());
-        std::ranges::copy(as_bytes(piece), space.begin());
-        stream.commit(piece.size());
-        text.remove_prefix(piece.size());
-    }
-}
-
 // A job of the server's with an open stdout and stdin.
 struct Job {
     explicit Job(const std::string& id) : streams(id) {}

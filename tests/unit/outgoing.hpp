@@ -1,10 +1,12 @@
-// What is sent, in words, for tests that say in which order.
+// What a job has to send, put in and read in words, for tests that say in which order.
 #pragma once
 
 #include "common/bytes.hpp"
 #include "common/codec.hpp"
 #include "common/frame.hpp"
 #include "common/job_streams.hpp"
+
+#include <gtest/gtest.h>
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -73,6 +75,18 @@ inline std::string sent(const std::optional<Outgoing>& outgoing) {
     for (const auto& message : messages_of(*outgoing)) words += (words.empty() ? "" : ", ") + message;
     if (outgoing->loan) outgoing->loan->returned();
     return words;
+}
+
+// Puts all of `text` into the stream, which must have room for it.
+inline void put(SendStream& stream, std::string_view text) {
+    while (!text.empty()) {
+        const auto space = stream.prepare();
+        ASSERT_FALSE(space.empty()) << "the window is full";
+        const auto piece = text.substr(0, space.size());
+        std::ranges::copy(as_bytes(piece), space.begin());
+        stream.commit(piece.size());
+        text.remove_prefix(piece.size());
+    }
 }
 
 } // namespace rc
