@@ -45,7 +45,7 @@ int run_client(const ClientOptions& options) {
     asio::io_context context(1);
     int status = 255;
     std::exception_ptr problem;
-    asio::co_spawn(context, run(options, reporter), [&](std::exception_ptr thrown, int result) {
+    asio::co_spawn(context, run(options, reporter), [&](const std::exception_ptr& thrown, int result) {
         problem = thrown;
         status = thrown ? status : result;
     });

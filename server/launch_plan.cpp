@@ -55,7 +55,7 @@ std::string find_program(const std::string& name, std::string_view path) {
     Found best = Found::nothing;
     while (!path.empty()) {
         const std::size_t end = std::min(path.find(':'), path.size());
-        const std::string candidate = std::string(path.substr(0, end)) + '/' + name;
+        std::string candidate = std::string(path.substr(0, end)) + '/' + name;
         const Found found = candidate.front() == '/' ? look_at(candidate) : Found::nothing;
         if (found == Found::executable) return candidate;
         best = std::max(best, found);
@@ -81,7 +81,7 @@ LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const 
     }
     plan.any_directory = request.directory.empty();
     plan.directory = plan.any_directory ? account.home : request.directory;
-    for (const auto& [name, value] : environment) plan.environment.push_back(name + '=' + value);
+    for (const auto& [name, value] : environment) plan.environment.emplace_back(name).append(1, '=').append(value);
     return plan;
 }
 

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t longest_value = 1024;
 
 std::string quote(std::string_view value) {
-    const std::string safe = escape(value, longest_value);
+    std::string safe = escape(value, longest_value);
     if (!safe.empty() && safe.find_first_of(" \"=") == std::string::npos) return safe;
     std::string quoted = "\"";
     for (const char c : safe) {
