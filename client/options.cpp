@@ -26,7 +26,7 @@ constexpr auto usage = R"(rcmd: runs a command on another machine
   rcmd keygen [--line] [-f FILE] [--id ID]             makes a key, prints its line for authorized_keys)";
 
 constexpr auto footer =
-    R"(ClientOptions may stand before and after the host; from the first other word on, everything is the command.
+    R"(Options may stand before and after the host; from the first other word on, everything is the command.
 DURATION: 90, 90s, 5m, 8h, 2d.
 
 Exit status: the command's own; 128+n if signal n ended it; 124 if its time was up; 126, 127 if it could not be

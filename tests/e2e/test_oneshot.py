@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import NEVER_STARTED, Server, run_rcmd
+from harness import NEVER_STARTED, RCMD, RCMD_SERVER, Server, run_rcmd
 
 
 def test_stdout_stderr_and_status_come_back_apart(server: Server) -> None:
@@ -235,3 +235,10 @@ def test_clients_of_the_same_second_do_not_disturb_each_other(server: Server) ->
         assert server.rcmd("echo quick").out == b"quick\n"
         out, _ = slow.communicate(timeout=60)
     assert (slow.returncode, out) == (8, b"slow\n")
+
+
+def test_the_help_of_both_programs_speaks_of_no_name_of_the_code() -> None:
+    for program in (RCMD, RCMD_SERVER):
+        shown = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
+        assert "--" in shown.stdout
+        assert "ClientOptions" not in shown.stdout and "ServerOptions" not in shown.stdout
