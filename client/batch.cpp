@@ -76,11 +76,7 @@ private:
         request.window = std::clamp(limits::windows_of_connection / (2 * options_.jobs), limits::smallest_window, limits::window);
         const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
         jobs_.push_back(job);
-        try {
-            link_.start(job);
-        } catch (const Failure& failure) {
-            job->fail(failure);
-        }
+        link_.start_or_fail(job);
         jobs_changed_.notify();
     }
 

@@ -55,10 +55,10 @@ asio::awaitable<void> Link::secure(const Key& key, const std::string& user) {
     const Challenge challenge = take_challenge(incoming.message);
     const ClientKeys keys = derive_keys(key.secret, read_salt(challenge.salt));
     if (!equal(server_proof(keys.server_key, transcript), proof)) {
-        throw Failure("auth_failed", "authentication failed: the server does not know the key '" + key.id +
-                                         "', knows another one by that name, or is not the host it claims to be; to let this key "
-                                         "in, add the line that 'rcmd keygen --line' "
-                                         "prints to authorized_keys there");
+        throw Failure("auth_failed",
+            "authentication failed: the server does not know the key '" + key.id +
+                "', knows another one by that name, or is not the host it claims to be; to let this key in, add the line "
+                "that 'rcmd keygen --line' prints to authorized_keys there");
     }
     boot_ = challenge.boot;
     uptime_ = challenge.uptime;
@@ -78,6 +78,14 @@ void Link::start(const std::shared_ptr<RemoteJob>& job) {
     outbox_.push(frame.header, frame.body);
     outbox_.add(job->streams);
     if (failure_) lose(*failure_);
+}
+
+void Link::start_or_fail(const std::shared_ptr<RemoteJob>& job) {
+    try {
+        start(job);
+    } catch (const Failure& failure) {
+        job->fail(failure);
+    }
 }
 
 void Link::signal(RemoteJob& job, const std::string& name) {

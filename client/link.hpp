@@ -32,6 +32,8 @@ public:
 
     // Asks the server to run a job, which then belongs to this link too until release(). Throws what make_exec() throws.
     void start(const std::shared_ptr<RemoteJob>& job);
+    // The same for one job of many: a request that cannot be made is a job that failed.
+    void start_or_fail(const std::shared_ptr<RemoteJob>& job);
     void signal(RemoteJob& job, const std::string& name);
     // The job's end has been taken.
     void release(RemoteJob& job);

@@ -98,11 +98,7 @@ private:
         // On one terminal the order of both is what the user wants to see.
         request.combine = options_.combine || (::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1);
         const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
-        try {
-            link_.start(job);
-        } catch (const Failure& failure) {
-            job->fail(failure);
-        }
+        link_.start_or_fail(job);
         co_await race(deliver(*job, write_to(out_, "stdout"), write_to(err_, "stderr")), pass_on_signals(*job));
         if (job->exit) link_.release(*job);
         loss_explained_ = job->failure && link_.failure();

@@ -30,11 +30,11 @@ std::string to_hex(std::span<const std::byte> bytes);
 // Whether `text` is UTF-8 (RFC 3629).
 bool is_utf8(std::string_view text);
 
+// What a peer sent is quoted in errors up to this many bytes, so that the error always fits into a message.
+inline constexpr std::size_t longest_quote = 64;
+
 // `text` fit for one line of a log or a terminal: control characters (C0, DEL, C1 and the Unicode line separators), bytes that are
 // not UTF-8 and backslashes become \n, \x1b, \\ and so on. At most `most` bytes of `text` are taken; what was cut is shown as …
-//
-// What a peer sent is quoted in errors up to longest_quote bytes, so that the error always fits into a message.
-inline constexpr std::size_t longest_quote = 64;
 std::string escape(std::string_view text, std::size_t most = 4096);
 
 } // namespace rc

@@ -34,6 +34,13 @@ asio::awaitable<void> run_job(std::shared_ptr<Job> job, Service& service, Reside
     residents.jobs.erase(job.get());
 }
 
+ErrorMessage to_message(const Error& error) {
+    ErrorMessage message;
+    message.code = error.code();
+    message.message = error.what();
+    return message;
+}
+
 std::string shown_command(const ExecRequest& request) {
     std::string text;
     for (const std::string& word : request.words) text += (text.empty() ? "" : " ") + word;
@@ -95,9 +102,7 @@ asio::awaitable<void> Session::establish() {
 // Before the sender runs, errors go straight to the channel; a client that does not take one is left alone.
 asio::awaitable<void> Session::refuse(const Error& error) {
     if (!channel_.secured()) co_return;
-    ErrorMessage message;
-    message.code = error.code();
-    message.message = error.what();
+    const ErrorMessage message = to_message(error);
     const std::string frame = encode_message(message);
     const bool sent = co_await with_deadline(channel_.send(frame, {}), farewell);
     if (sent) co_await with_deadline(channel_.close_gently(), farewell);
@@ -132,9 +137,7 @@ asio::awaitable<void> Session::read_messages() {
 }
 
 void Session::say_last(const Error& error) {
-    ErrorMessage message;
-    message.code = error.code();
-    message.message = error.what();
+    const ErrorMessage message = to_message(error);
     outbox_.push(message);
     sender_.finish();
 }
@@ -238,10 +241,8 @@ void Session::release(const Release& message) {
 void Session::say_job_error(const std::string& job, const Error& error) {
     log_warning("job_refused", {{"job", job}, {"key", login_.key_id}, {"from", address_},
                                    {"code", std::string(to_string(error.code()))}, {"problem", error.what()}});
-    ErrorMessage message;
+    ErrorMessage message = to_message(error);
     message.job = job;
-    message.code = error.code();
-    message.message = error.what();
     outbox_.push(message);
 }
 
