@@ -41,14 +41,42 @@ void check_meaning(const Hello& hello) {
     if (!valid_key_id(hello.key_id)) throw Error(ErrorCode::bad_message, "field 'key_id' is not a key id");
 }
 
+void check_size(const auto& window) {
+    if (window.rows > limits::terminal_size || window.columns > limits::terminal_size) {
+        throw Error(
+            ErrorCode::bad_message, "a terminal has at most " + std::to_string(limits::terminal_size) + " rows or columns");
+    }
+}
+
+void check_terminal(const Exec& exec) {
+    if (exec.state && !exec.pty) throw Error(ErrorCode::bad_message, "field 'state' needs 'pty'");
+    if (!exec.pty) return;
+    check_size(*exec.pty);
+    if (!exec.combine) throw Error(ErrorCode::bad_message, "field 'combine' must be true with 'pty'");
+    if (!exec.pty->term.empty() && !valid_name(exec.pty->term, limits::term_length, "._+-")) {
+        throw Error(ErrorCode::bad_message, "field 'term' is not the name of a kind of terminal");
+    }
+    if (exec.pty->typed > limits::typed_ahead || (exec.pty->typed > 0 && !exec.stdin_)) {
+        throw Error(ErrorCode::bad_message, "field 'typed' is more than a terminal takes");
+    }
+}
+
 void check_meaning(const Exec& exec) {
-    const bool right = exec.mode == ExecMode::argv ? exec.words > 0 : exec.words == 1;
+    const bool right = exec.mode == ExecMode::shell ? exec.words == 1 : exec.words > 0;
     if (!right) throw Error(ErrorCode::bad_message, "field 'words' does not fit the mode");
     if (exec.generation == 0) throw Error(ErrorCode::bad_message, "field 'generation' begins at 1");
     const bool small =
         exec.limits.stdout_ < limits::smallest_window || (!exec.combine && exec.limits.stderr_ < limits::smallest_window);
     if (small) throw Error(ErrorCode::bad_message, "a first limit is at least " + std::to_string(limits::smallest_window));
+    if (exec.umask.value_or(0) > limits::umask) throw Error(ErrorCode::bad_message, "field 'umask' must be at most 511");
+    check_terminal(exec);
 }
+
+void check_meaning(const Attach& attach) {
+    if (attach.pty) check_size(*attach.pty);
+}
+
+void check_meaning(const Resize& resize) { check_size(resize); }
 
 void check_meaning(const Exit& exit) {
     if (exit.code.has_value() == exit.signal.has_value()) {

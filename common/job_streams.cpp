@@ -66,8 +66,8 @@ void JobStreams::stop_receiving(StreamName name) {
     on_ready();
 }
 
-void JobStreams::finish_with(const Message& message) {
-    closing_ = encode_message(message);
+void JobStreams::finish_with(const Message& message, std::string_view body) {
+    closing_ = encode_message(message, body.size()).append(body);
     on_ready();
 }
 

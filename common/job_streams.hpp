@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace rc {
 
@@ -46,8 +47,8 @@ public:
 
     // This end wants no more of that stream: says so to the other end.
     void stop_receiving(StreamName name);
-    // `message` closes the job: it is sent when all streams sent from here are finished.
-    void finish_with(const Message& message);
+    // `message` closes the job: it is sent, with its body, when all streams sent from here are finished.
+    void finish_with(const Message& message, std::string_view body = {});
 
     // What is to be sent before data: stops and acknowledgements that are due; with `flush` also those that are owed.
     std::optional<Outgoing> next_control(bool flush);

@@ -16,6 +16,14 @@ inline constexpr std::size_t exec_body = 256 * 1024;
 inline constexpr std::size_t state_body = 256 * 1024;
 inline constexpr std::size_t json_depth = 8;
 
+// Terminals: a window is smaller, because what is under way cannot be interrupted; what was typed ahead is at most what a
+// terminal holds that nobody reads.
+inline constexpr std::uint64_t terminal_window = 64 * 1024;
+inline constexpr std::uint64_t typed_ahead = 4096;
+inline constexpr std::uint64_t terminal_size = 65535; // rows, columns
+inline constexpr std::size_t term_length = 64;
+inline constexpr std::uint64_t umask = 0777;
+
 // Names.
 inline constexpr std::size_t job_id_length = 64;
 inline constexpr std::size_t key_id_length = 64;

@@ -60,12 +60,21 @@ struct Welcome {
 };
 BOOST_DESCRIBE_STRUCT(Welcome, (), (limits))
 
+struct WindowSize {
+    std::uint64_t rows{};
+    std::uint64_t columns{};
+};
+BOOST_DESCRIBE_STRUCT(WindowSize, (), (rows, columns))
+
+// A terminal for the job.
 struct Pty {
     std::uint64_t rows{};
     std::uint64_t columns{};
-    std::string term;
+    std::string term; // TERM; may be empty
+    std::uint64_t
+        typed{}; // bytes of stdin that were typed before the command starts: it starts when it can read them, and they are not echoed
 };
-BOOST_DESCRIBE_STRUCT(Pty, (), (rows, columns, term))
+BOOST_DESCRIBE_STRUCT(Pty, (), (rows, columns, term, typed))
 
 // The highest offsets that the receiver of a request's output allows for now.
 struct OutputLimits {
@@ -92,6 +101,7 @@ struct Exec {
     bool stdin_{}; // false: the job reads /dev/null
     bool combine{};
     bool state{};                         // send back the directory, umask and environment at the end
+    std::optional<std::uint64_t> umask;   // the request goes on from a state: this is its umask, and its environment is whole
     std::uint64_t keep{};                 // seconds
     std::optional<std::uint64_t> timeout; // seconds
     bool wait_eof{};
@@ -100,8 +110,8 @@ struct Exec {
     OutputLimits limits;
 };
 BOOST_DESCRIBE_STRUCT(Exec, (),
-    (job, boot, uptime, client, generation, mode, words, pty, stdin_, combine, state, keep, timeout, wait_eof, durable, detach,
-        limits))
+    (job, boot, uptime, client, generation, mode, words, pty, stdin_, combine, state, umask, keep, timeout, wait_eof, durable,
+        detach, limits))
 
 struct Attach {
     std::string job;
@@ -109,7 +119,7 @@ struct Attach {
     std::uint64_t generation{};
     std::optional<std::uint64_t> stdout_; // received so far; absent: from the oldest kept byte
     std::optional<std::uint64_t> stderr_;
-    std::optional<Pty> pty;
+    std::optional<WindowSize> pty;
 };
 BOOST_DESCRIBE_STRUCT(Attach, (), (job, client, generation, stdout_, stderr_, pty))
 

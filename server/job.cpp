@@ -1,9 +1,11 @@
 #include "server/job.hpp"
 
+#include "common/bytes.hpp"
 #include "common/described_json.hpp"
 #include "common/signal_name.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
+#include "server/typed_ahead.hpp"
 
 #include <boost/asio/buffer.hpp>
 
@@ -24,7 +26,8 @@ std::span<const int> steps_of(ExitReason reason) {
 } // namespace
 
 JobWindows windows_of(const Exec& exec) {
-    const auto window = [](std::uint64_t granted) { return static_cast<std::size_t>(std::min(granted, limits::window)); };
+    const std::uint64_t most = exec.pty ? limits::terminal_window : limits::window;
+    const auto window = [most](std::uint64_t granted) { return static_cast<std::size_t>(std::min(granted, most)); };
     JobWindows windows;
     windows.output = window(exec.limits.stdout_);
     if (!exec.combine) windows.error = window(exec.limits.stderr_);
@@ -35,7 +38,7 @@ JobWindows windows_of(const Exec& exec) {
 Job::Job(
     const asio::any_io_executor& executor, JobFacts facts, const JobOptions& options, Child child, const OutputLimits& limits)
     : facts_(std::move(facts)), options_(options), child_(std::move(child)), streams_(facts_.id), output_room_(executor),
-      error_room_(executor), input_ready_(executor), end_asked_(executor), progress_(executor) {
+      error_room_(executor), input_ready_(executor), end_asked_(executor), progress_(executor), held_(options.typed > 0) {
     streams_.open_sender(StreamName::stdout_, limits.stdout_, options_.windows.output);
     if (child_.error) streams_.open_sender(StreamName::stderr_, limits.stderr_, options_.windows.error);
     if (child_.input) streams_.open_receiver(StreamName::stdin_, options_.windows.input);
@@ -95,6 +98,7 @@ asio::awaitable<void> Job::pump(asio::readable_pipe& pipe, StreamName name, Even
 asio::awaitable<void> Job::await_exit() {
     co_await child_.ended();
     const Clock::time_point ended = Clock::now();
+    if (child_.on_terminal()) co_await end_input();
     while (pumps_ > 0) {
         const Clock::time_point quiet = std::max(ended, active_) + quiet_after_exit;
         const bool waiting = reading_ == pumps_ && (!options_.wait_eof || ending_);
@@ -102,28 +106,42 @@ asio::awaitable<void> Job::await_exit() {
         co_await progress_.wait_until(waiting ? quiet : Clock::time_point::max());
     }
     open_ = pumps_ > 0;
-    if (!open_) co_return;
-    if (child_.output->is_open()) child_.output->cancel();
-    if (child_.error && child_.error->is_open()) child_.error->cancel();
+    if (open_ && child_.output->is_open()) child_.output->cancel();
+    if (open_ && child_.error && child_.error->is_open()) child_.error->cancel();
+    if (child_.on_terminal()) co_await with_deadline(child_.dismiss(), leader_patience);
+}
+
+// Nothing more goes into the terminal: so it is certain what of the input nobody has read.
+asio::awaitable<void> Job::end_input() {
+    input_over_ = true;
+    input_ready_.notify();
+    if (child_.input) child_.input->cancel();
+    co_await with_deadline(take_unread(), leader_patience);
+}
+
+asio::awaitable<void> Job::take_unread() {
+    const std::string left = co_await child_.take_unread();
+    unread_ = unread_typed(typed_, left);
 }
 
 asio::awaitable<void> Job::feed_input() {
     if (RecvStream* stream = streams_.receiver(StreamName::stdin_)) {
         co_await write_input(*stream);
-        child_.close_input();
+        if (held_) let_go();
+        if (!input_over_) child_.close_input();
     }
     co_await wait_forever();
 }
 
 asio::awaitable<void> Job::write_input(RecvStream& stream) {
-    while (!stream.drained()) {
+    while (!stream.drained() && !input_over_) {
         const std::span<const std::byte> bytes = stream.readable();
         if (bytes.empty()) {
             co_await input_ready_.wait();
             continue;
         }
         const auto [error, count] = co_await child_.input->async_write_some(asio::buffer(bytes.data(), bytes.size()), no_throw);
-        written_ += count;
+        note_input(bytes.first(count));
         stream.consume(count);
         if (error) { // nobody reads it any more
             streams_.stop_receiving(StreamName::stdin_);
@@ -131,6 +149,19 @@ asio::awaitable<void> Job::write_input(RecvStream& stream) {
         }
         streams_.on_ready();
     }
+}
+
+void Job::note_input(std::span<const std::byte> bytes) {
+    written_ += bytes.size();
+    if (!child_.on_terminal()) return;
+    typed_ += as_text(bytes);
+    if (typed_.size() > 2 * most_left) typed_.erase(0, typed_.size() - most_left);
+    if (held_ && written_ >= options_.typed) let_go();
+}
+
+void Job::let_go() {
+    held_ = false;
+    child_.let_go();
 }
 
 asio::awaitable<void> Job::enforce_end() {
@@ -179,6 +210,10 @@ void Job::take(const Signal& message) {
     child_.signal_group(*number);
 }
 
+void Job::take(const Resize& message) {
+    if (child_.on_terminal() && !finished_) child_.resize({message.rows, message.columns});
+}
+
 void Job::end(ExitReason reason) {
     if (reason == ExitReason::abandoned) {
         discard_ = true;
@@ -191,11 +226,12 @@ void Job::end(ExitReason reason) {
 }
 
 void Job::finish() {
-    child_.close_input();
+    if (!child_.on_terminal()) child_.close_input();
     const Exit exit = describe(child_.reap());
     finished_ = true;
     log(exit);
-    streams_.finish_with(exit);
+    // What a signal cut short says nothing.
+    streams_.finish_with(exit, exit.code ? child_.state() : std::string());
 }
 
 Exit Job::describe(const ProcessEnd& end) {
@@ -210,7 +246,7 @@ Exit Job::describe(const ProcessEnd& end) {
     if (end.signal) exit.signal = signal_name(*end.signal);
     exit.stdout_ = total(StreamName::stdout_);
     exit.stderr_ = total(StreamName::stderr_);
-    exit.stdin_ = written_ - child_.unread_input();
+    exit.stdin_ = written_ - std::min(written_, child_.on_terminal() ? unread_ : child_.unread_input());
     exit.open = open_;
     exit.usage = {
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_).count()),

@@ -35,12 +35,13 @@ struct JobWindows {
     [[nodiscard]] std::size_t total() const { return output + error + input; }
 };
 
-// The windows of a request: what its client grants, but no more than limits::window each.
+// The windows of a request: what its client grants, but no more than limits::window each, or limits::terminal_window.
 JobWindows windows_of(const Exec& exec);
 
 struct JobOptions {
     std::optional<std::chrono::seconds> timeout;
     bool wait_eof{};
+    std::uint64_t typed{}; // bytes of input before which a command on a terminal does not start
     JobWindows windows;
 };
 
@@ -62,6 +63,7 @@ public:
     void take(const Ack& message);
     void take(const Stop& message);
     void take(const Signal& message);
+    void take(const Resize& message);
 
     // Ends the job for that reason unless it is ending already: HUP, TERM, KILL to the process group (a time-out begins with TERM),
     // each a step after the other. Nothing more is sent to a client if it is abandoned.
@@ -80,6 +82,10 @@ private:
     asio::awaitable<void> await_exit();
     asio::awaitable<void> feed_input();
     asio::awaitable<void> write_input(RecvStream& stream);
+    void note_input(std::span<const std::byte> bytes);
+    void let_go();
+    asio::awaitable<void> end_input();
+    asio::awaitable<void> take_unread();
     asio::awaitable<void> enforce_end();
     Clock::time_point time_limit() const;
     void finish();
@@ -106,6 +112,10 @@ private:
     int reading_ = 0;            // of these, the ones that wait for the command
     Clock::time_point active_{}; // the last time that output came or a pipe began to wait for it
     std::uint64_t written_ = 0;  // into the command's stdin
+    std::string typed_;          // on a terminal: the last bytes of it
+    std::uint64_t unread_ = 0;   // of it, that nobody has read
+    bool held_;                  // the command waits for what was typed before it
+    bool input_over_ = false;    // the command on the terminal has ended
     std::uint64_t signals_ = 0;  // the highest number taken
 };
 

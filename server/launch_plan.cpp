@@ -2,6 +2,8 @@
 
 #include "common/bytes.hpp"
 #include "common/error.hpp"
+#include "server/command_state.hpp"
+#include "server/complete.hpp"
 
 #include <sys/stat.h>
 
@@ -18,12 +20,18 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 constexpr std::string_view path_of_users = "/usr/local/bin:/usr/bin:/bin";
 constexpr std::string_view path_of_root = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-Environment base_environment(const Account& account, const Requester& requester) {
+Environment login_environment(const Exec& exec, const Account& account) {
     Environment environment{{"HOME", account.home}, {"USER", account.name}, {"LOGNAME", account.name}, {"SHELL", account.shell},
-        {"PATH", std::string(account.uid == 0 ? path_of_root : path_of_users)}, {"RCMD_JOB", requester.job},
-        {"RCMD_KEY", requester.key_id}, {"RCMD_CLIENT", requester.address}};
+        {"PATH", std::string(account.uid == 0 ? path_of_root : path_of_users)}};
     if (const char* lang = std::getenv("LANG"); lang != nullptr) environment["LANG"] = lang;
+    if (exec.pty && !exec.pty->term.empty()) environment["TERM"] = exec.pty->term;
     return environment;
+}
+
+void add_requester(Environment& environment, const Requester& requester) {
+    environment["RCMD_JOB"] = requester.job;
+    environment["RCMD_KEY"] = requester.key_id;
+    environment["RCMD_CLIENT"] = requester.address;
 }
 
 void add_requested(Environment& environment, const std::vector<std::string>& requested) {
@@ -65,19 +73,40 @@ std::string find_program(const std::string& name, std::string_view path) {
     throw Error(ErrorCode::not_found, escape(name, 256) + ": command not found");
 }
 
+// A process of this host itself, in a mode of its own.
+constexpr auto own_program = "/proc/self/exe";
+
+void plan_subsystem(LaunchPlan& plan, const ExecRequest& request) {
+    if (request.words.front() != complete_verb) throw Error(ErrorCode::unsupported, "this server does not offer that subsystem");
+    plan.program = own_program;
+    plan.arguments = request.words;
+}
+
+void plan_shell(LaunchPlan& plan, const ExecRequest& request, const Account& account) {
+    const bool reads_stdin = request.words.front().empty();
+    plan.program = account.shell;
+    if (reads_stdin) plan.arguments = {"-s"};
+    else plan.arguments = {"-c", request.words.front()};
+    plan.state = plan.state && !reads_stdin && shell_has_traps(account.shell);
+}
+
 } // namespace
 
 LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const Account& account, const Requester& requester) {
-    Environment environment = base_environment(account, requester);
+    Environment environment;
+    if (!exec.umask) environment = login_environment(exec, account);
     add_requested(environment, request.environment);
+    add_requester(environment, requester);
     LaunchPlan plan;
-    if (exec.mode == ExecMode::argv) {
+    plan.umask = exec.umask;
+    plan.state = exec.state && exec.mode == ExecMode::shell;
+    switch (exec.mode) {
+    case ExecMode::shell: plan_shell(plan, request, account); break;
+    case ExecMode::subsystem: plan_subsystem(plan, request); break;
+    case ExecMode::argv:
         plan.program = find_program(request.words.front(), environment["PATH"]);
         plan.arguments.assign(request.words.begin() + 1, request.words.end());
-    } else {
-        plan.program = account.shell;
-        if (request.words.front().empty()) plan.arguments = {"-s"};
-        else plan.arguments = {"-c", request.words.front()};
+        break;
     }
     plan.any_directory = request.directory.empty();
     plan.directory = plan.any_directory ? account.home : request.directory;

@@ -5,6 +5,8 @@
 #include "server/account.hpp"
 #include "server/exec_request.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ struct LaunchPlan {
     std::vector<std::string> environment; // NAME=VALUE, complete
     std::string directory;
     bool any_directory = false; // / will do if it cannot be entered: nobody asked for this one
+    std::optional<std::uint64_t> umask;
+    bool state = false; // a command line that can leave its state, and was asked to
 };
 
 // Who is asking, for the job's environment.

@@ -1,11 +1,14 @@
 #include "common/async.hpp"
 #include "common/error.hpp"
 #include "server/background.hpp"
+#include "server/command_state.hpp"
+#include "server/complete.hpp"
 #include "server/listener.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
 #include "server/service.hpp"
 #include "server/state_dir.hpp"
+#include "server/terminal_leader.hpp"
 #include "server/worker.hpp"
 
 #include <boost/asio/detached.hpp>
@@ -21,6 +24,8 @@
 #include <cstdio>
 #include <deque>
 #include <exception>
+#include <optional>
+#include <string_view>
 #include <thread>
 
 namespace rc {
@@ -126,12 +131,23 @@ void serve(const ServerOptions& options) {
     log_event("stopped", {});
 }
 
+// The daemon starts this program in modes of its own: as a command's user, beside or on behalf of that command. An exit status if
+// that is what was asked for.
+std::optional<int> help_daemon(int argc, char** argv) {
+    const std::string_view verb = argc > 1 ? argv[1] : "";
+    if (verb == terminal_verb) return lead_terminal(argc, argv);
+    if (verb == state_verb) return write_state(argv[0]);
+    if (verb == complete_verb) return print_completions(argc, argv);
+    return std::nullopt;
+}
+
 } // namespace
 
 } // namespace rc
 
 int main(int argc, char** argv) {
     try {
+        if (const auto status = rc::help_daemon(argc, argv)) return *status;
         rc::ServerOptions options;
         if (const auto status = rc::parse_options(argc, argv, options)) return *status;
         rc::serve(options);

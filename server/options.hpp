@@ -29,6 +29,8 @@ struct ServerOptions {
 inline constexpr std::chrono::seconds ending_step{5};
 // A job whose process has ended is over when its output has been silent for this long.
 inline constexpr std::chrono::seconds quiet_after_exit{1};
+// A terminal's leader, which runs as the user and may have been stopped, gets this long for each answer.
+inline constexpr std::chrono::seconds leader_patience{1};
 // A peer gets this long to take the last error before the connection is closed.
 inline constexpr std::chrono::seconds farewell{2};
 // Job ids that are remembered.

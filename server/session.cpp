@@ -154,17 +154,19 @@ void Session::handle(const Message& message, std::span<const std::byte> body) {
     else if (const auto* ack = std::get_if<Ack>(&message)) hand_to_job(*ack);
     else if (const auto* stop = std::get_if<Stop>(&message)) hand_to_job(*stop);
     else if (const auto* signal = std::get_if<Signal>(&message)) hand_to_job(*signal);
+    else if (const auto* resize = std::get_if<Resize>(&message)) hand_to_job(*resize);
     else if (const auto* over = std::get_if<Release>(&message)) release(*over);
     else if (std::holds_alternative<Ping>(message)) outbox_.push(Pong{service_.boot, service_.uptime()});
     else if (const auto* attach = std::get_if<Attach>(&message)) {
         say_job_error(attach->job, Error(ErrorCode::unsupported, "this server does not let a client attach to a job"));
     }
-    // keep and resize concern jobs of kinds that this server does not start.
+    // keep concerns jobs of kinds that this server does not start.
 }
 
 template <class Request, class... Body>
 void Session::hand_to_job(const Request& message, Body... body) {
-    constexpr bool needs_answer = !std::is_same_v<Request, Ack> && !std::is_same_v<Request, Stop>;
+    constexpr bool needs_answer =
+        !std::is_same_v<Request, Ack> && !std::is_same_v<Request, Stop> && !std::is_same_v<Request, Resize>;
     const auto job = jobs_.find(message.job);
     if (job != jobs_.end()) job->second->take(message, body...);
     else if (needs_answer) say_job_error(message.job, Error(ErrorCode::no_such_job, "there is no such job"));
@@ -190,8 +192,9 @@ void Session::start(const Exec& exec, std::span<const std::byte> body) {
     SpawnOptions options;
     options.input = exec.stdin_;
     options.combine = exec.combine;
+    options.terminal = exec.pty;
     options.open_files = service_.open_files;
-    JobOptions job_options{std::nullopt, exec.wait_eof, windows_of(exec)};
+    JobOptions job_options{std::nullopt, exec.wait_eof, exec.pty ? exec.pty->typed : 0, windows_of(exec)};
     if (exec.timeout) job_options.timeout = std::chrono::seconds(std::min<std::uint64_t>(*exec.timeout, longest_timeout));
     JobFacts facts{exec.job, login_.key_id, address_, account.name, command, service_.boot};
     const auto job =
@@ -210,9 +213,6 @@ void Session::start(const Exec& exec, std::span<const std::byte> body) {
 void Session::check_admissible(const Exec& exec) const {
     if (service_.stopping) throw Error(ErrorCode::shutdown, "the server is ending and starts nothing any more");
     if (exec.boot != service_.boot) throw Error(ErrorCode::restarted, "the server has been restarted since the request was made");
-    if (exec.mode == ExecMode::subsystem) throw Error(ErrorCode::unsupported, "this server offers no subsystems");
-    if (exec.pty) throw Error(ErrorCode::unsupported, "this server offers no terminals");
-    if (exec.state) throw Error(ErrorCode::unsupported, "this server does not send back a command's state");
     if (exec.durable || exec.detach) throw Error(ErrorCode::unsupported, "this server does not keep jobs");
     std::size_t open = windows_of(exec).total();
     for (const auto& [id, job] : jobs_) open += job->windows().total();

@@ -1,9 +1,14 @@
 #include "server/spawn.hpp"
 
+#include "common/async.hpp"
 #include "common/bytes.hpp"
 #include "common/error.hpp"
+#include "server/command_state.hpp"
+#include "server/terminal.hpp"
 
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 // Boost.Process v2 of 1.81 uses these three without including them.
 #include <boost/optional.hpp>
 #include <boost/type_traits/decay.hpp>
@@ -17,6 +22,8 @@
 #include <linux/close_range.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,14 +65,35 @@ Pipe make_pipe() {
     return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
+// Above the numbers that a leader's descriptors get.
+Descriptor lifted(Descriptor low) {
+    const int high = ::fcntl(low.get(), F_DUPFD_CLOEXEC, 16);
+    if (high < 0) throw_errno("no descriptor for the command");
+    return Descriptor(high);
+}
+
+Pipe make_control() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) throw_errno("no socket for the command");
+    Pipe control{Descriptor(ends[0]), Descriptor()};
+    control.write = lifted(Descriptor(ends[1]));
+    return control;
+}
+
+// What a leader gets beside the terminal. -1: it is no leader.
+struct LeaderDescriptors {
+    int control = -1;
+    int state = -1;
+};
+
 // The initialiser that makes the child clean. Runs in the child between vfork and exec, in the parent's memory: it makes
 // system calls and touches nothing else. The calls that change the user are raw, because those of the C library would make
 // every thread of the daemon follow.
 class ChildSetup {
 public:
-    ChildSetup(const LaunchPlan& plan, const Account& account, rlimit open_files, int failure_pipe)
-        : plan_(plan), account_(account), open_files_(open_files), failure_pipe_(failure_pipe), parent_(::getpid()),
-          change_user_(::geteuid() == 0) {}
+    ChildSetup(const LaunchPlan& plan, const Account& account, rlimit open_files, int failure_pipe, LeaderDescriptors leader)
+        : plan_(plan), account_(account), open_files_(open_files), failure_pipe_(failure_pipe), leader_(leader),
+          parent_(::getpid()), change_user_(::geteuid() == 0) {}
 
     template <class Launcher>
     error_code on_exec_setup(Launcher&, const process::filesystem::path&, const char* const*) {
@@ -89,6 +117,7 @@ private:
             action.sa_handler = SIG_DFL;
             ::sigaction(number, &action, nullptr); // fails for KILL, STOP and those that the C library keeps
         }
+        if (plan_.umask) ::umask(static_cast<mode_t>(*plan_.umask));
         return ::setrlimit(RLIMIT_NOFILE, &open_files_) == 0;
     }
 
@@ -115,13 +144,19 @@ private:
         sigset_t none;
         sigemptyset(&none);
         if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return false;
-        return ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+        return ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0 && equip_leader();
+    }
+
+    bool equip_leader() {
+        if (leader_.control >= 0 && ::dup2(leader_.control, control_descriptor) < 0) return false;
+        return leader_.state < 0 || ::dup2(leader_.state, state_descriptor) >= 0;
     }
 
     const LaunchPlan& plan_;
     const Account& account_;
     rlimit open_files_;
     int failure_pipe_;
+    LeaderDescriptors leader_;
     pid_t parent_;
     bool change_user_;
     Stage stage_ = Stage::setup;
@@ -164,6 +199,24 @@ public:
     }
 };
 
+// What is executed for that plan: the program itself, or the terminal's leader, which will execute it.
+struct Program {
+    std::string path;
+    std::vector<std::string> arguments;
+};
+
+Program direct(const LaunchPlan& plan) { return {plan.program, plan.arguments}; }
+
+Program led(const LaunchPlan& plan, bool held) {
+    std::string options;
+    if (held) options += leader_holds;
+    if (plan.state) options += leader_keeps_state;
+    if (options.empty()) options = "-";
+    Program program{"/proc/self/exe", {std::string(terminal_verb), options, plan.program}};
+    program.arguments.insert(program.arguments.end(), plan.arguments.begin(), plan.arguments.end());
+    return program;
+}
+
 ErrorCode code_of(const Failure& failure) {
     if (failure.stage == Stage::directory) return ErrorCode::no_directory;
     if (failure.stage != Stage::execute) return ErrorCode::internal;
@@ -179,11 +232,13 @@ ErrorCode code_of(const Failure& failure) {
     }
 }
 
-[[noreturn]] void throw_failure(const Failure& failure, const LaunchPlan& plan) {
+[[noreturn]] void throw_failure(const Failure& failure, const LaunchPlan& plan, bool leader) {
     const std::string reason = std::strerror(failure.error);
     switch (failure.stage) {
     case Stage::directory: throw Error(code_of(failure), escape(plan.directory, 256) + ": " + reason);
-    case Stage::execute: throw Error(code_of(failure), escape(plan.program, 256) + ": " + reason);
+    case Stage::execute:
+        if (leader) throw Error(ErrorCode::internal, "the user must be able to execute rcmd-server for a terminal: " + reason);
+        throw Error(code_of(failure), escape(plan.program, 256) + ": " + reason);
     case Stage::account: throw Error(code_of(failure), "the user could not be changed: " + reason);
     case Stage::setup: break;
     }
@@ -220,25 +275,45 @@ void Child::watch() {
 
 Child::Child(Child&& other) noexcept
     : input(std::move(other.input)), output(std::move(other.output)), error(std::move(other.error)),
-      pid_(std::exchange(other.pid_, -1)), exit_notice_(std::move(other.exit_notice_)), gauge_(std::move(other.gauge_)) {}
+      pid_(std::exchange(other.pid_, -1)), exit_notice_(std::move(other.exit_notice_)), gauge_(std::move(other.gauge_)),
+      control_(std::move(other.control_)), report_(other.report_), state_(std::move(other.state_)) {}
 
 Child::~Child() {
     if (pid_ < 0) return;
     signal_group(SIGKILL);
+    ::kill(-pid_, SIGKILL);
     wait_for(pid_, nullptr, nullptr);
 }
 
-asio::awaitable<void> Child::ended() {
+asio::awaitable<void> Child::dismiss() {
+    control_->close();
     co_await exit_notice_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
 }
 
-void Child::signal_group(int number) const {
-    if (pid_ > 0) ::kill(-pid_, number);
+asio::awaitable<void> Child::ended() {
+    while (control_ && !report_.ended) {
+        LeaderReport report{};
+        const auto [problem, count] = co_await asio::async_read(*control_, asio::buffer(&report, sizeof(report)), no_throw);
+        if (problem) break; // somebody ended the leader
+        report_ = report;
+    }
+    if (!report_.ended) co_await exit_notice_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
 }
 
-// Not opened earlier: while we could read it, a command that closes its stdin would go unnoticed.
+// A command on a terminal that is not there yet ends with its leader.
+void Child::signal_group(int number) {
+    const pid_t group = report_.group > 0 ? report_.group : pid_;
+    if (pid_ > 0) ::kill(-group, number);
+}
+
+// The gauge is not opened earlier: while we could read the pipe, a command that closes its stdin would go unnoticed.
 void Child::close_input() {
     if (!input || !input->is_open()) return;
+    if (control_) {
+        const std::string end = end_of_input(input->native_handle());
+        [[maybe_unused]] const ssize_t typed = ::write(input->native_handle(), end.data(), end.size());
+        return;
+    }
     const std::string pipe = "/proc/self/fd/" + std::to_string(input->native_handle());
     gauge_ = Descriptor(::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     input->close();
@@ -249,11 +324,41 @@ std::uint64_t Child::unread_input() const {
     return gauge_.is_open() && ::ioctl(gauge_.get(), FIONREAD, &unread) == 0 ? static_cast<std::uint64_t>(unread) : 0;
 }
 
+void Child::let_go() {
+    const auto order = static_cast<char>(LeaderOrder::go);
+    error_code ignored;
+    control_->write_some(asio::buffer(&order, 1), ignored);
+}
+
+void Child::resize(const WindowSize& size) { set_window_size(output->native_handle(), size); }
+
+asio::awaitable<std::string> Child::take_unread() {
+    const auto order = static_cast<char>(LeaderOrder::drain);
+    error_code problem;
+    control_->write_some(asio::buffer(&order, 1), problem);
+    std::uint64_t size = 0;
+    std::tie(problem, std::ignore) = co_await asio::async_read(*control_, asio::buffer(&size, sizeof(size)), no_throw);
+    if (problem || size > most_left) co_return std::string();
+    std::string unread(size, '\0');
+    std::tie(problem, std::ignore) = co_await asio::async_read(*control_, asio::buffer(unread), no_throw);
+    co_return problem ? std::string() : unread;
+}
+
+std::string Child::state() const { return state_.is_open() ? read_state(state_.get()) : std::string(); }
+
 ProcessEnd Child::reap() {
     int status = 0;
     rusage usage{};
+    if (control_) ::kill(pid_, SIGKILL); // unless it has ended; it may have been stopped
     wait_for(std::exchange(pid_, -1), &status, &usage);
     ProcessEnd end;
+    if (report_.ended) {
+        (report_.code == CLD_EXITED ? end.code : end.signal) = report_.status;
+        end.user_us = report_.user_us;
+        end.system_us = report_.system_us;
+        end.max_rss_kib = report_.max_rss_kib;
+        return end;
+    }
     if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
     else end.code = WEXITSTATUS(status);
     end.user_us = microseconds(usage.ru_utime);
@@ -262,14 +367,59 @@ ProcessEnd Child::reap() {
     return end;
 }
 
-Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options) {
-    Pipe input;
-    if (options.input) input = make_pipe();
-    else input.read = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+namespace {
+
+// What the child has for its standard descriptors, and the daemon's side of them.
+struct Connections {
+    Descriptor child_input;
+    Descriptor child_output;
+    Descriptor child_error; // not open: as output
+    Descriptor input;       // not open: the child has no input from us
+    Descriptor output;
+    Descriptor error;
+};
+
+Connections make_pipes(const SpawnOptions& options) {
+    Connections made;
     Pipe output = make_pipe();
-    Pipe error;
-    if (!options.combine) error = make_pipe();
+    made.output = std::move(output.read);
+    made.child_output = std::move(output.write);
+    if (options.input) {
+        Pipe input = make_pipe();
+        made.child_input = std::move(input.read);
+        made.input = std::move(input.write);
+    } else {
+        made.child_input = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    }
+    if (!options.combine) {
+        Pipe error = make_pipe();
+        made.error = std::move(error.read);
+        made.child_error = std::move(error.write);
+    }
+    return made;
+}
+
+Connections make_terminal(const SpawnOptions& options, const Account& account) {
+    Connections made;
+    Terminal terminal = open_terminal(*options.terminal, account);
+    if (options.input) made.input = Descriptor(::fcntl(terminal.master.get(), F_DUPFD_CLOEXEC, 0));
+    made.output = std::move(terminal.master);
+    made.child_input = Descriptor(::fcntl(terminal.slave.get(), F_DUPFD_CLOEXEC, 0));
+    made.child_output = std::move(terminal.slave);
+    return made;
+}
+
+} // namespace
+
+Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options) {
+    const bool terminal = options.terminal.has_value();
+    Connections made = terminal ? make_terminal(options, account) : make_pipes(options);
     Pipe failure = make_pipe();
+    failure.write = lifted(std::move(failure.write));
+    Pipe control;
+    Descriptor state;
+    if (terminal) control = make_control();
+    if (plan.state) state = lifted(make_state_file());
 
     std::vector<const char*> environment;
     for (const std::string& assignment : plan.environment) environment.push_back(assignment.c_str());
@@ -277,21 +427,25 @@ Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const
 
     VforkLauncher launcher;
     launcher.env = environment.data();
-    process::process_stdio stdio{input.read.get(), output.write.get(), options.combine ? output.write.get() : error.write.get()};
-    ChildSetup setup(plan, account, options.open_files, failure.write.get());
-    const pid_t pid = launcher.start(plan.program, plan.arguments, stdio, setup);
+    const Descriptor& child_error = made.child_error.is_open() ? made.child_error : made.child_output;
+    process::process_stdio stdio{made.child_input.get(), made.child_output.get(), child_error.get()};
+    ChildSetup setup(plan, account, options.open_files, failure.write.get(), {control.write.get(), state.get()});
+    const Program program = terminal ? led(plan, options.terminal->typed > 0) : direct(plan);
+    const pid_t pid = launcher.start(program.path, program.arguments, stdio, setup);
     if (pid < 0) throw_errno("no process for the command");
     failure.write.close();
     if (const auto why = read_failure(failure.read.get())) {
         wait_for(pid, nullptr, nullptr);
-        throw_failure(*why, plan);
+        throw_failure(*why, plan, terminal);
     }
 
     Child child(pid, executor); // from here on it is ended if anything fails
     child.watch();
-    if (options.input) child.input.emplace(executor, input.write.release());
-    child.output.emplace(executor, output.read.release());
-    if (!options.combine) child.error.emplace(executor, error.read.release());
+    if (terminal) child.control_.emplace(executor, asio::local::stream_protocol(), control.read.release());
+    child.state_ = std::move(state);
+    if (made.input.is_open()) child.input.emplace(executor, made.input.release());
+    child.output.emplace(executor, made.output.release());
+    if (made.error.is_open()) child.error.emplace(executor, made.error.release());
     return child;
 }
 

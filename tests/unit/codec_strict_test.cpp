@@ -44,8 +44,8 @@ std::string refused_text(std::string_view text, Size size = {}) {
 }
 
 // The fields that PROTOCOL.md marks with a question mark.
-const std::vector<std::string_view> optional_fields = {"exec.pty", "exec.timeout", "attach.stdout", "attach.stderr", "attach.pty",
-    "exit.code", "exit.signal", "error.job", "error.retry_after"};
+const std::vector<std::string_view> optional_fields = {"exec.pty", "exec.umask", "exec.timeout", "attach.stdout", "attach.stderr",
+    "attach.pty", "exit.code", "exit.signal", "error.job", "error.retry_after"};
 
 // Calls `change` with each object of a sample's header in turn, to be altered in place, and where it is.
 void for_each_object(
@@ -224,7 +224,7 @@ TEST(CodecStrict, exec_has_as_many_words_as_its_mode_takes) {
         bool good;
     };
     const std::vector<Case> table = {{"shell", 0, false}, {"shell", 1, true}, {"shell", 2, false}, {"argv", 0, false},
-        {"argv", 1, true}, {"argv", 1000, true}, {"subsystem", 0, false}, {"subsystem", 1, true}, {"subsystem", 2, false}};
+        {"argv", 1, true}, {"argv", 1000, true}, {"subsystem", 0, false}, {"subsystem", 1, true}, {"subsystem", 3, true}};
     for (const auto& sample : message_samples()) {
         if (!std::holds_alternative<Exec>(sample.message)) continue;
         for (const auto& [mode, words, good] : table) {
@@ -250,9 +250,68 @@ TEST(CodecStrict, exec_grants_each_stream_a_window_that_is_worth_it) {
         if (!std::holds_alternative<Exec>(sample.message)) continue;
         auto header = object(sample.header);
         for (const auto& [combine, out, error, good] : table) {
+            if (!combine) header.erase("pty");
             header["combine"] = combine;
             header["limits"] = {{"stdout", out}, {"stderr", error}};
             EXPECT_EQ(refused(header, 2), good ? "" : "bad_message") << combine << ' ' << out << ' ' << error;
+        }
+    }
+}
+
+TEST(CodecStrict, what_goes_with_a_terminal) {
+    struct Case {
+        std::string_view name;
+        std::function<void(json::object& header)> change;
+        bool good;
+    };
+    const auto pty = [](json::object& header) -> json::object& { return header.at("pty").as_object(); };
+    const std::vector<Case> table = {
+        {"as it is", [](json::object&) {}, true},
+        {"stderr apart", [](json::object& header) { header["combine"] = false; }, false},
+        {"no terminal", [](json::object& header) { header.erase("pty"); }, true},
+        {"the state", [](json::object& header) { header["state"] = true; }, true},
+        {"the state without a terminal", [](json::object& header) { header["state"] = true, header.erase("pty"); }, false},
+        {"no size", [&](json::object& header) { pty(header)["rows"] = pty(header)["columns"] = 0; }, true},
+        {"the largest", [&](json::object& header) { pty(header)["rows"] = pty(header)["columns"] = 65535; }, true},
+        {"too high", [&](json::object& header) { pty(header)["rows"] = 65536; }, false},
+        {"too wide", [&](json::object& header) { pty(header)["columns"] = 65536; }, false},
+        {"no kind", [&](json::object& header) { pty(header)["term"] = ""; }, true},
+        {"a kind with all signs", [&](json::object& header) { pty(header)["term"] = "xterm-256color+tc_x.y"; }, true},
+        {"a kind with a slash", [&](json::object& header) { pty(header)["term"] = "../x"; }, false},
+        {"a kind with a blank", [&](json::object& header) { pty(header)["term"] = "a b"; }, false},
+        {"a long kind", [&](json::object& header) { pty(header)["term"] = std::string(64, 'a'); }, true},
+        {"a longer kind", [&](json::object& header) { pty(header)["term"] = std::string(65, 'a'); }, false},
+        {"much typed", [&](json::object& header) { pty(header)["typed"] = 4096; }, true},
+        {"too much typed", [&](json::object& header) { pty(header)["typed"] = 4097; }, false},
+        {"typed, but no input", [](json::object& header) { header["stdin"] = false; }, false},
+        {"no input",
+            [&](json::object& header) {
+                header["stdin"] = false;
+                pty(header)["typed"] = 0;
+            },
+            true},
+        {"the whole umask", [](json::object& header) { header["umask"] = 0777; }, true},
+        {"more than a umask", [](json::object& header) { header["umask"] = 01000; }, false},
+    };
+    for (const auto& sample : message_samples()) {
+        const auto* exec = std::get_if<Exec>(&sample.message);
+        if (exec == nullptr || !exec->pty) continue;
+        for (const auto& [name, change, good] : table) {
+            auto header = object(sample.header);
+            change(header);
+            EXPECT_EQ(refused(header, 2), good ? "" : "bad_message") << name;
+        }
+    }
+}
+
+TEST(CodecStrict, a_window_has_at_most_65535_rows_and_columns) {
+    for (const std::string_view open :
+        {R"({"type":"resize","job":"j",)", R"({"type":"attach","job":"j","client":"","generation":1,"pty":{)"}) {
+        const std::string close = open.ends_with('{') ? "}}" : "}";
+        for (const std::string_view size : {"0", "1", "65535", "65536", "18446744073709551615"}) {
+            const std::string_view expected = size.size() > 5 || size == "65536" ? "bad_message" : "";
+            EXPECT_EQ(refused_text(std::string(open).append(R"("rows":1,"columns":)").append(size) + close), expected) << size;
+            EXPECT_EQ(refused_text(std::string(open).append(R"("columns":1,"rows":)").append(size) + close), expected) << size;
         }
     }
 }
@@ -276,8 +335,7 @@ TEST(CodecStrict, texts_of_refusals_fit_into_an_error_message) {
     for (const auto& name : names) {
         for (const auto& [before, after] : std::vector<std::pair<std::string, std::string>>{{R"({"type":")", R"("})"},
                  {R"({"type":"ping",")", R"(":1})"}, {R"({"type":"exec",")", R"(":1})"},
-                 {R"({"type":"attach","job":"j","client":"","generation":1,"pty":{"rows":1,"columns":1,"term":"",")",
-                     R"(":1}})"}}) {
+                 {R"({"type":"attach","job":"j","client":"","generation":1,"pty":{"rows":1,"columns":1,")", R"(":1}})"}}) {
             // As long as a client that has proved nothing may make it.
             const std::string padding(limits::header_before_proof - before.size() - name.size() - after.size(), 'n');
             for (const auto& header : {before + name + after, before + name + padding + after}) {
