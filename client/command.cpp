@@ -52,7 +52,7 @@ JobRequest make_request(const ClientOptions& options) {
     JobRequest request;
     request.words = options.command;
     if (request.words.empty()) request.words.emplace_back();
-    request.argv = options.argv;
+    if (options.argv) request.mode = ExecMode::argv;
     request.directory = options.directory;
     request.environment = options.environment;
     request.input = !options.no_stdin;

@@ -2,9 +2,9 @@
 
 #include "common/bytes.hpp"
 
-#include <cstring>
-
 #include <cerrno>
+#include <csignal>
+#include <cstring>
 
 namespace rc {
 
@@ -14,7 +14,7 @@ constexpr std::size_t largest_collected = 64 * 1024 * 1024;
 
 asio::awaitable<void> write_bytes(Output& output, const std::string& name, std::span<const std::byte> bytes) {
     const int error = co_await output.write(bytes);
-    if (error == EPIPE) die_of_sigpipe();
+    if (error == EPIPE) die_of(SIGPIPE);
     if (error != 0)
         throw Failure("output", "cannot write to " + name + ": " + std::strerror(error) + "; output is lost", Ran::yes);
 }

@@ -96,6 +96,14 @@ void Link::signal(RemoteJob& job, const std::string& name) {
     outbox_.push(message);
 }
 
+void Link::resize(RemoteJob& job, const WindowSize& size) {
+    Resize message;
+    message.job = job.id();
+    message.rows = size.rows;
+    message.columns = size.columns;
+    outbox_.push(message);
+}
+
 void Link::release(RemoteJob& job) {
     outbox_.remove(job.streams);
     Release message;
@@ -171,7 +179,7 @@ void Link::take_job_message(const Message& message, std::span<const std::byte> b
     else if (const auto* stop = std::get_if<Stop>(&message)) with_job(*stop, [&](RemoteJob& job) { job.streams.take(*stop); });
     else if (const auto* started = std::get_if<Started>(&message))
         with_job(*started, [&](RemoteJob& job) { take(job, *started); });
-    else if (const auto* exit = std::get_if<Exit>(&message)) with_job(*exit, [&](RemoteJob& job) { take(job, *exit); });
+    else if (const auto* exit = std::get_if<Exit>(&message)) with_job(*exit, [&](RemoteJob& job) { take(job, *exit, body); });
     else if (const auto* error = std::get_if<ErrorMessage>(&message)) {
         if (RemoteJob* job = find(*error->job)) job->fail(to_failure(*error, job->ran == Ran::yes ? Ran::yes : Ran::no));
     } else if (!std::holds_alternative<Pong>(message)) {
@@ -184,13 +192,13 @@ void Link::take(RemoteJob& job, const Started& message) {
     job.ran = Ran::yes;
     job.pid = message.pid;
     if (job.request.input) {
-        job.streams.open_sender(StreamName::stdin_, message.limits.stdin_, static_cast<std::size_t>(limits::window));
+        job.streams.open_sender(StreamName::stdin_, message.limits.stdin_, static_cast<std::size_t>(job.request.window));
     }
     on_started(job);
 }
 
 // The end counts only if every byte before it has come.
-void Link::take(RemoteJob& job, const Exit& message) {
+void Link::take(RemoteJob& job, const Exit& message, std::span<const std::byte> body) {
     if (job.over() || job.ran != Ran::yes) throw Error(ErrorCode::unexpected_message, "the end of a job that is not running");
     const auto complete = [&](StreamName name, std::uint64_t total) {
         const RecvStream* stream = job.streams.receiver(name);
@@ -198,6 +206,7 @@ void Link::take(RemoteJob& job, const Exit& message) {
     };
     if (complete(StreamName::stdout_, message.stdout_) && complete(StreamName::stderr_, message.stderr_)) {
         job.exit = message;
+        job.state = as_text(body);
     } else {
         job.fail(Failure("protocol", "the server's end of the output does not match what arrived", Ran::yes));
     }

@@ -35,6 +35,7 @@ public:
     // The same for one job of many: a request that cannot be made is a job that failed.
     void start_or_fail(const std::shared_ptr<RemoteJob>& job);
     void signal(RemoteJob& job, const std::string& name);
+    void resize(RemoteJob& job, const WindowSize& size);
     // The job's end has been taken.
     void release(RemoteJob& job);
 
@@ -57,7 +58,7 @@ private:
     void take(const Incoming& incoming);
     void take_job_message(const Message& message, std::span<const std::byte> body);
     void take(RemoteJob& job, const Started& message);
-    void take(RemoteJob& job, const Exit& message);
+    void take(RemoteJob& job, const Exit& message, std::span<const std::byte> body);
     void lose(const Failure& why);
     RemoteJob* find(const std::string& id);
 

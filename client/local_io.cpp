@@ -1,6 +1,7 @@
 #include "client/local_io.hpp"
 
 #include "client/failure.hpp"
+#include "client/terminal.hpp"
 #include "common/descriptor.hpp"
 
 #include <boost/asio/post.hpp>
@@ -68,13 +69,14 @@ void occupy_standard_descriptors() {
     }
 }
 
-void die_of_sigpipe() {
-    std::signal(SIGPIPE, SIG_DFL);
-    sigset_t pipe;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    ::pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
-    ::raise(SIGPIPE);
+void die_of(int number) {
+    restore_terminal();
+    std::signal(number, SIG_DFL);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+    ::raise(number);
 }
 
 } // namespace rc

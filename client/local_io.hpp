@@ -51,8 +51,7 @@ private:
 // and stderr that cannot be written.
 void occupy_standard_descriptors();
 
-// Ends this program as any is ended whose reader went away. The client ignores the signal otherwise, so that --status-fd cannot
-// end it.
-void die_of_sigpipe();
+// Ends this program by that signal, as if it had never been caught or held back.
+void die_of(int number);
 
 } // namespace rc

@@ -25,10 +25,14 @@ namespace rc {
 
 namespace {
 
+bool wants_prompt(const ClientOptions& options) {
+    return options.command.empty() && options.terminal != WantTerminal::never && ::isatty(STDIN_FILENO) == 1 &&
+           ::isatty(STDOUT_FILENO) == 1;
+}
+
 asio::awaitable<int> run_jobs(const ClientOptions& options, const Reporter& reporter, Link& link) {
-    const bool no_command = options.command.empty();
     if (options.batch) co_return co_await run_batch(options, reporter, link);
-    if (no_command && ::isatty(STDIN_FILENO) == 1) co_return co_await run_prompt(options, reporter, link);
+    if (wants_prompt(options)) co_return co_await run_prompt(options, reporter, link);
     co_return co_await run_command(options, reporter, link);
 }
 
@@ -75,7 +79,7 @@ int run_words(std::vector<std::string> words) {
 } // namespace rc
 
 int main(int argc, char** argv) {
-    std::signal(SIGPIPE, SIG_IGN); // see die_of_sigpipe()
+    std::signal(SIGPIPE, SIG_IGN); // see die_of(SIGPIPE)
     rc::occupy_standard_descriptors();
     try {
         return rc::run_words({argv + 1, argv + argc});

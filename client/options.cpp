@@ -94,6 +94,21 @@ void add_connection_options(CLI::App& app, ClientOptions& options, std::string& 
     app.add_flag("-v,--verbose", options.verbose, "Tell on stderr what happens");
 }
 
+// As in ssh -tt is more than -t, and of -t and -T the last one counts.
+void add_terminal_options(CLI::App& app, ClientOptions& options) {
+    app.add_flag_callback(
+           "-t,--tty",
+           [&] {
+               const bool again = options.terminal == WantTerminal::if_here || options.terminal == WantTerminal::always;
+               options.terminal = again ? WantTerminal::always : WantTerminal::if_here;
+           },
+           "Give the command a terminal, if there is one here; twice: in any case")
+        ->trigger_on_parse();
+    app.add_flag_callback(
+           "-T,--no-tty", [&] { options.terminal = WantTerminal::never; }, "No terminal for the command, and no prompt")
+        ->trigger_on_parse();
+}
+
 void add_command_options(CLI::App& app, ClientOptions& options) {
     app.add_flag("-n,--no-stdin", options.no_stdin, "The command reads nothing");
     app.add_option_function<std::string>(
@@ -156,6 +171,7 @@ std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& 
     std::string user;
     std::string host;
     add_connection_options(app, options, user);
+    add_terminal_options(app, options);
     add_command_options(app, options);
     add_batch_options(app, options);
     follow_getopt(app);
@@ -173,6 +189,8 @@ std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& 
     }
     const bool no_command = options.command.empty() || (options.command.size() == 1 && options.command.front().empty());
     if (options.argv && no_command) fail("--argv needs a command");
+    const bool terminal = options.terminal == WantTerminal::if_here || options.terminal == WantTerminal::always;
+    if (options.batch && terminal) fail("--batch gives its commands no terminal, so -t cannot go with it");
     if (options.batch && !no_command) fail("--batch reads its commands from stdin, so there is none on the command line");
     if (!options.batch && (options.jobs > 1 || options.keep_going)) fail("--jobs and --keep-going go with --batch");
     return std::nullopt;

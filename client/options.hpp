@@ -14,6 +14,9 @@ namespace rc {
 
 enum class Family { any, ipv4, ipv6 };
 
+// Whether a command gets a terminal: at the prompt only; if there is one here; in any case; never.
+enum class WantTerminal { at_prompt, if_here, always, never };
+
 struct ClientOptions {
     Target target;
     std::uint16_t port = 7420;
@@ -24,6 +27,7 @@ struct ClientOptions {
     bool quiet = false;
     bool verbose = false;
     bool no_stdin = false;
+    WantTerminal terminal = WantTerminal::at_prompt;
     bool argv = false;
     bool combine = false;
     bool wait_eof = false;

@@ -1,18 +1,25 @@
 #include "client/prompt.hpp"
 
 #include "client/command.hpp"
-#include "client/job_io.hpp"
-#include "client/lines.hpp"
+#include "client/completion.hpp"
+#include "client/escapes.hpp"
+#include "client/history.hpp"
+#include "client/line_editor.hpp"
 #include "client/local_io.hpp"
+#include "client/prompt_text.hpp"
+#include "client/shell_state.hpp"
+#include "client/shell_syntax.hpp"
 #include "client/signals.hpp"
+#include "client/terminal.hpp"
+#include "client/terminal_job.hpp"
 #include "common/bytes.hpp"
 #include "common/descriptor.hpp"
-#include "common/signal_name.hpp"
 
 #include <unistd.h>
 
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -27,13 +34,14 @@ struct Leave {
 };
 
 std::string_view trim(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
+    const std::size_t first = text.find_first_not_of(" \t\n");
     if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+    return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
 }
 
 std::optional<Leave> parse_leave(std::string_view line) {
     line = trim(line);
+    if (line == "~.") return Leave{};
     if (!line.starts_with("exit")) return std::nullopt;
     const std::string_view rest = trim(line.substr(4));
     if (line.size() == 4) return Leave{};
@@ -43,14 +51,26 @@ std::optional<Leave> parse_leave(std::string_view line) {
     return number ? std::optional(Leave{status & 255}) : std::nullopt;
 }
 
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr ? value : "";
+}
+
+bool is_plain_terminal() { return variable("TERM").empty() || variable("TERM") == "dumb"; }
+
 class Prompt {
 public:
     Prompt(const ClientOptions& options, const Reporter& reporter, Link& link, const asio::any_io_executor& executor)
-        : options_(options), reporter_(reporter), link_(link), executor_(executor), input_(executor, STDIN_FILENO),
-          lines_(input_, limits::exec_body + 1), out_(executor, STDOUT_FILENO), err_(executor, STDERR_FILENO), signals_(executor),
-          link_ended_(executor) {}
+        : options_(options), reporter_(reporter), link_(link), executor_(executor), terminal_(executor, STDIN_FILENO),
+          signals_(executor), typed_(executor, STDIN_FILENO), out_(executor, STDOUT_FILENO), history_(history_file()),
+          link_ended_(executor) {
+        terminal_.hold_input();
+        editor_.emplace(STDIN_FILENO, STDOUT_FILENO);
+        for (const std::string& entry : history_.entries()) editor_->add_to_history(entry);
+        if (history_.problem()) warn(*history_.problem());
+    }
 
-    asio::awaitable<void> run() { co_await join(keep_link(), converse()); }
+    asio::awaitable<void> run() { co_await join(keep_link(), race_guard()); }
 
     [[nodiscard]] int status() const { return status_; }
 
@@ -60,82 +80,198 @@ private:
         link_ended_.notify();
     }
 
+    asio::awaitable<void> race_guard() { co_await race(converse(), terminal_.guard()); }
+
     asio::awaitable<void> converse() {
         while (!leaving_ && !link_.failure()) {
-            show(escape(options_.target.host) + "> ");
-            std::optional<std::string> line;
-            co_await race(take_line(line), take_signal(), link_ended_.wait());
-            if (line && !link_.failure()) co_await run_line(*line);
+            std::string command;
+            co_await read_command(command);
+            if (!leaving_ && !link_.failure()) co_await obey(command);
         }
         if (link_.failure() && !loss_explained_) status_ = reporter_.idle_link_lost(*link_.failure());
         link_.close();
     }
 
-    // `line` stays empty unless there is a command to run.
-    asio::awaitable<void> take_line(std::optional<std::string>& line) {
-        std::optional<std::string> text = co_await lines_.next();
-        if (!text) show("\n");
-        const std::optional<Leave> leave = text ? parse_leave(*text) : Leave{};
-        leaving_ = leave.has_value();
-        if (leave) status_ = leave->status.value_or(status_);
-        else if (!trim(*text).empty()) line = std::move(text);
+    // One line, or as many as a shell would ask for. Empty if it was given up.
+    asio::awaitable<void> read_command(std::string& command) {
+        bool more = true;
+        while (more) {
+            const bool whole = co_await read_line(command.empty() ? main_prompt() : std::string("> "));
+            if (!whole) {
+                command.clear();
+                co_return;
+            }
+            command += editor_->line();
+            more = needs_more(command);
+            if (more) command += '\n';
+        }
+    }
+
+    std::string main_prompt() const {
+        PromptText prompt;
+        prompt.host = options_.target.host;
+        prompt.directory = state_ ? state_->shown_directory() : options_.directory.empty() ? "~" : options_.directory;
+        prompt.status = status_;
+        prompt.coloured = !is_plain_terminal() && variable("NO_COLOR").empty();
+        return rc::show(prompt);
+    }
+
+    // False if no line came of it.
+    asio::awaitable<bool> read_line(const std::string& prompt) {
+        editor_->begin(prompt);
+        terminal_.on_continued = [this] { editor_->resize(); };
+        while (is_editing() && !leaving_ && !link_.failure()) {
+            if (!typed_.pending().empty()) typed_.drop(editor_->feed(typed_.pending()));
+            else co_await wait_at_prompt();
+        }
+        terminal_.on_continued = [] {};
+        if (editor_->state() == LineEditor::State::end_of_input) leave_by_end_of_input();
+        if (is_editing()) give_up_line("");
+        co_return editor_->state() == LineEditor::State::line;
+    }
+
+    bool is_editing() const {
+        return editor_->state() == LineEditor::State::editing || editor_->state() == LineEditor::State::completing;
+    }
+
+    asio::awaitable<void> wait_at_prompt() {
+        if (typed_.ended()) {
+            leaving_ = true;
+            co_return;
+        }
+        co_await race(typed_.wait(), take_signal(), take_size(), link_ended_.wait(), complete());
+    }
+
+    asio::awaitable<void> complete() {
+        if (editor_->state() == LineEditor::State::completing) co_await complete_word(link_, *editor_, request_here());
+        else co_await wait_forever();
+    }
+
+    asio::awaitable<void> take_size() {
+        co_await terminal_.resized();
+        editor_->resize();
     }
 
     // At the prompt Ctrl-C only throws away what was typed.
     asio::awaitable<void> take_signal() {
         const int number = co_await signals_.next();
-        lines_.clear();
-        show("\n");
+        typed_.clear();
+        give_up_line(number == SIGINT ? "^C" : "");
         if (number == SIGINT || number == SIGQUIT) co_return;
         status_ = 128 + number;
         leaving_ = true;
     }
 
-    asio::awaitable<void> run_line(const std::string& line) {
-        JobRequest request = make_request(options_);
-        request.words = {line};
-        request.input = false;
-        // On one terminal the order of both is what the user wants to see.
-        request.combine = options_.combine || (::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1);
-        const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
-        link_.start_or_fail(job);
-        co_await race(deliver(*job, write_to(out_, "stdout"), write_to(err_, "stderr")), pass_on_signals(*job));
-        if (job->exit) link_.release(*job);
-        loss_explained_ = job->failure && link_.failure();
-        status_ = reporter_.finished(*job, nullptr);
-        if (job->exit && status_ != 0) show("[status " + std::to_string(status_) + "]\n");
+    void give_up_line(const std::string& mark) {
+        editor_->cancel();
+        say(mark);
+        editor_->hide();
     }
 
-    asio::awaitable<void> pass_on_signals(RemoteJob& job) {
-        for (;;) {
-            const int number = co_await signals_.next();
-            lines_.clear();
-            link_.signal(job, signal_name(number));
-            leaving_ = leaving_ || number == SIGTERM || number == SIGHUP;
+    void leave_by_end_of_input() {
+        say("\r\n");
+        leaving_ = true;
+    }
+
+    asio::awaitable<void> obey(const std::string& command) {
+        if (history_.remember(command)) editor_->add_to_history(command);
+        const std::string_view text = trim(command);
+        if (const auto leave = parse_leave(text)) {
+            leaving_ = true;
+            status_ = leave->status.value_or(status_);
+        } else if (text == "~?") {
+            say(escape_help());
+        } else if (!text.empty()) {
+            co_await run_command(command);
         }
     }
 
-    static void show(const std::string& text) { write_all(STDERR_FILENO, as_bytes(text)); }
+    JobRequest request_here() const {
+        JobRequest request = make_request(options_);
+        request.input = false;
+        if (state_) state_->apply_to(request);
+        return request;
+    }
+
+    asio::awaitable<void> run_command(const std::string& command) {
+        JobRequest request = request_here();
+        request.words = {command};
+        request.input = !options_.no_stdin;
+        request.state = true;
+        want_terminal(request, terminal_.size(), typed_.pending().size());
+        const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
+        link_.start_or_fail(job);
+        last_byte_ = '\n';
+        co_await race(
+            run_on_terminal(link_, *job, terminal_, typed_, [this](std::span<const std::byte> bytes) { return show(bytes); }),
+            signals_.forward_from_terminal(link_, *job));
+        if (job->exit) link_.release(*job);
+        begin_row();
+        take_end(*job);
+    }
+
+    void take_end(const RemoteJob& job) {
+        loss_explained_ = job.failure && link_.failure();
+        status_ = reporter_.finished(job, nullptr);
+        if (auto state = read_shell_state(job.state)) state_ = std::move(state);
+        if (job.failure && job.failure->code() == "no_directory") go_home();
+        const auto duration = show_duration(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - job.asked));
+        if (duration && job.exit) say(std::string("[").append(*duration).append("]\r\n"));
+        leaving_ = leaving_ || signals_.ending();
+    }
+
+    // Or no further command could be run.
+    void go_home() {
+        if (!state_) return;
+        state_->directory.clear();
+        std::erase_if(state_->environment, [](const std::string& assignment) { return assignment.starts_with("PWD="); });
+        warn("the next command runs in the home directory");
+    }
+
+    asio::awaitable<void> show(std::span<const std::byte> bytes) {
+        const int error = co_await out_.write(bytes);
+        if (error != 0) throw Failure("output", "the terminal is gone; output is lost", Ran::yes);
+        last_byte_ = static_cast<char>(bytes.back());
+    }
+
+    // Where the cursor stands after a last line without its end only the terminal knows. As many blanks as a row is wide
+    // lead into the next row, but not from the beginning of one.
+    void begin_row() const {
+        if (last_byte_ == '\n') return;
+        if (is_plain_terminal()) say("\r\n");
+        else say(std::string(terminal_.size().columns, ' ').append("\r"));
+    }
+
+    static void say(const std::string& text) { write_all(STDOUT_FILENO, as_bytes(text)); }
+
+    void warn(const std::string& text) const {
+        if (!options_.quiet) print_error(escape(text));
+    }
 
     const ClientOptions& options_;
     const Reporter& reporter_;
     Link& link_;
     asio::any_io_executor executor_;
-    Input input_;
-    Lines lines_;
-    Output out_;
-    Output err_;
+    Terminal terminal_;
     Signals signals_;
+    Typed typed_;
+    Output out_;
+    History history_;
+    std::optional<LineEditor> editor_;
     Event link_ended_;
+    std::optional<ShellState> state_; // nothing: that of a login, and what the options say
     bool leaving_ = false;
     bool loss_explained_ = false; // by the line of the job that it ended
+    char last_byte_ = '\n';       // of the last command's output
     int status_ = 0;
 };
 
 } // namespace
 
 asio::awaitable<int> run_prompt(const ClientOptions& options, const Reporter& reporter, Link& link) {
-    link.on_started = [&](const RemoteJob& job) { reporter.started(job); };
+    link.on_started = [&](const RemoteJob& job) {
+        if (job.request.mode != ExecMode::subsystem) reporter.started(job);
+    };
     Prompt prompt(options, reporter, link, co_await asio::this_coro::executor);
     co_await prompt.run();
     co_return prompt.status();

@@ -1,4 +1,4 @@
-// rcmd HOST on a terminal: reads a line, runs it as a job of its own, shows its output and its status.
+// rcmd HOST on a terminal: reads a command, runs it as a job of its own on a terminal of its own, goes on from the state it ended with.
 #pragma once
 
 #include "client/link.hpp"
@@ -7,7 +7,7 @@
 
 namespace rc {
 
-// Until `exit [N]` or the end of stdin. Returns N, or else the last command's status.
+// stdin and stdout are terminals. Until `exit [N]`, the end of stdin or a signal that ends the client. Returns N, or else the last command's status.
 asio::awaitable<int> run_prompt(const ClientOptions& options, const Reporter& reporter, Link& link);
 
 } // namespace rc

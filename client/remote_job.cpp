@@ -49,7 +49,8 @@ void RemoteJob::wake() {
 
 ExecFrame make_exec(const RemoteJob& job) {
     const JobRequest& request = job.request;
-    const std::vector<std::string> words = request.argv ? request.words : std::vector{join_words(request.words)};
+    const bool shell = request.mode == ExecMode::shell;
+    const std::vector<std::string> words = shell ? std::vector{join_words(request.words)} : request.words;
     ExecFrame frame;
     for (const std::string& word : words) append_string(frame.body, word);
     append_string(frame.body, request.directory);
@@ -62,11 +63,14 @@ ExecFrame make_exec(const RemoteJob& job) {
     }
     Exec& exec = frame.header;
     exec.job = job.id();
-    exec.mode = request.argv ? ExecMode::argv : ExecMode::shell;
+    exec.mode = request.mode;
     exec.words = words.size();
     exec.stdin_ = request.input;
     exec.combine = request.combine;
     exec.wait_eof = request.wait_eof;
+    exec.pty = request.pty;
+    exec.state = request.state;
+    exec.umask = request.umask;
     if (request.timeout) exec.timeout = static_cast<std::uint64_t>(request.timeout->count());
     exec.limits = {request.window, request.combine ? 0 : request.window};
     return frame;

@@ -16,14 +16,17 @@ namespace rc {
 
 // What to run.
 struct JobRequest {
-    std::vector<std::string> words; // joined by blanks for the remote shell, or run as they stand with `argv`
-    bool argv = false;
+    std::vector<std::string> words; // joined by blanks for the remote shell; in the other modes as they stand
+    ExecMode mode = ExecMode::shell;
     std::string directory;                // empty: the remote home
     std::vector<std::string> environment; // NAME=VALUE
     bool input = false;                   // bytes will be sent to its stdin
     bool combine = false;
     bool wait_eof = false;
     std::optional<std::chrono::seconds> timeout;
+    std::optional<Pty> pty;
+    bool state = false;                    // the state at its end is wanted
+    std::optional<std::uint64_t> umask;    // directory and environment are a state that an earlier command ended with
     std::uint64_t window = limits::window; // bytes of each output stream that may wait here
 };
 
@@ -47,6 +50,7 @@ struct RemoteJob {
     std::uint64_t signals{}; // sent so far
     Clock::time_point asked = Clock::now();
     std::optional<Exit> exit;
+    std::string state; // exit's body
     std::optional<Failure> failure;
 
     Event output; // stdout has bytes or has ended

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 namespace rc {
@@ -135,7 +136,7 @@ void Reporter::explain(const Failure& failure) const {
 void Reporter::object(const json::object& object) const {
     const std::string line = json::serialize(object) + '\n';
     const int error = write_all(STDOUT_FILENO, as_bytes(line));
-    if (error == EPIPE) die_of_sigpipe();
+    if (error == EPIPE) die_of(SIGPIPE);
     if (error != 0) throw Failure("output", std::string("stdout: ") + std::strerror(error), Ran::yes);
 }
 

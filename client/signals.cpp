@@ -1,12 +1,20 @@
 #include "client/signals.hpp"
 
 #include "client/reporter.hpp"
+#include "client/terminal.hpp"
 #include "common/signal_name.hpp"
 
 #include <csignal>
 #include <cstdlib>
 
 namespace rc {
+
+namespace {
+
+constexpr std::chrono::milliseconds still_from_keyboard{200};
+constexpr std::chrono::seconds patience{5};
+
+} // namespace
 
 Signals::Signals(const asio::any_io_executor& executor) : set_(executor) {
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
@@ -22,6 +30,25 @@ asio::awaitable<void> Signals::forward(Link& link, RemoteJob& job) {
     const int number = co_await next();
     link.signal(job, signal_name(number));
     co_await next();
+    give_up(job);
+}
+
+asio::awaitable<void> Signals::forward_from_terminal(Link& link, RemoteJob& job) {
+    const auto raw = Clock::now() + still_from_keyboard;
+    while (!ending_) {
+        const int number = co_await next();
+        link.signal(job, signal_name(number));
+        const bool typed = (number == SIGINT || number == SIGQUIT) && Clock::now() < raw;
+        if (!typed) ending_ = number;
+    }
+    co_await with_deadline(another(), patience);
+    give_up(job);
+}
+
+asio::awaitable<void> Signals::another() { co_await next(); }
+
+void Signals::give_up(const RemoteJob& job) {
+    restore_terminal();
     print_error("job " + job.id() + " is still ending; not waiting for it any longer");
     std::_Exit(255); // a write that nobody reads may be under way
 }

@@ -7,6 +7,8 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include <optional>
+
 namespace rc {
 
 // While it lives, INT, TERM, HUP and QUIT are taken, but for those that the client was started to ignore.
@@ -19,9 +21,19 @@ public:
 
     // Sends the first one to the job's process group; a second one ends this program with 255. Runs until it is cancelled.
     asio::awaitable<void> forward(Link& link, RemoteJob& job);
+    // The same while the job has the terminal, whose keys send none: so somebody wants this program to end, which it does after 5 s
+    // also by itself. Interrupts that were typed just before the terminal became raw are the command's.
+    asio::awaitable<void> forward_from_terminal(Link& link, RemoteJob& job);
+
+    // The signal that asked this program to end while the job had the terminal.
+    [[nodiscard]] std::optional<int> ending() const { return ending_; }
 
 private:
+    asio::awaitable<void> another();
+    [[noreturn]] static void give_up(const RemoteJob& job);
+
     asio::signal_set set_;
+    std::optional<int> ending_;
 };
 
 } // namespace rc

@@ -211,7 +211,7 @@ Program led(const LaunchPlan& plan, bool held) {
     std::string options;
     if (held) options += leader_holds;
     if (plan.state) options += leader_keeps_state;
-    if (options.empty()) options = "-";
+    if (options.empty()) options += '-';
     Program program{"/proc/self/exe", {std::string(terminal_verb), options, plan.program}};
     program.arguments.insert(program.arguments.end(), plan.arguments.begin(), plan.arguments.end());
     return program;
