@@ -3,7 +3,11 @@
 #include "client/job_io.hpp"
 #include "client/local_io.hpp"
 #include "client/signals.hpp"
+#include "client/terminal.hpp"
+#include "client/terminal_job.hpp"
+#include "client/typed.hpp"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <memory>
@@ -12,29 +16,83 @@ namespace rc {
 
 namespace {
 
-asio::awaitable<void> move_bytes(const ClientOptions& options, RemoteJob& job, Captured& captured) {
-    const auto executor = co_await asio::this_coro::executor;
-    Output out(executor, STDOUT_FILENO);
-    Output err(executor, STDERR_FILENO);
-    Input input(executor, STDIN_FILENO);
-    const auto delivery = [&] {
-        if (options.json) return deliver(job, collect_in(captured.out), collect_in(captured.err));
-        return deliver(job, write_to(out, "stdout"), write_to(err, "stderr"));
-    };
-    if (job.request.input) co_await race(delivery(), feed(job, input));
-    else co_await delivery();
+// How a command gets what is typed here.
+enum class Keys { none, as_input, raw };
+
+// Without a terminal to type at, or with -n, a command's terminal has what stdin has, if anything, and its signals come as for any.
+Keys keys_of(const JobRequest& request) {
+    if (!request.input) return Keys::none;
+    return request.pty && ::isatty(STDIN_FILENO) == 1 ? Keys::raw : Keys::as_input;
 }
 
-asio::awaitable<void> attend(const ClientOptions& options, Link& link, RemoteJob& job, Captured& captured) {
-    {
-        Signals signals(co_await asio::this_coro::executor);
-        co_await race(move_bytes(options, job, captured), signals.forward(link, job));
+// Where the output goes.
+class Outputs {
+public:
+    Outputs(const asio::any_io_executor& executor, const ClientOptions& options, Captured& captured)
+        : options_(options), captured_(captured), out_(executor, STDOUT_FILENO), err_(executor, STDERR_FILENO) {}
+
+    Sink out() { return options_.json ? collect_in(captured_.out) : write_to(out_, "stdout"); }
+    Sink err() { return options_.json ? collect_in(captured_.err) : write_to(err_, "stderr"); }
+
+private:
+    const ClientOptions& options_;
+    Captured& captured_;
+    Output out_;
+    Output err_;
+};
+
+asio::awaitable<void> move_bytes(RemoteJob& job, Outputs& outputs, Keys keys) {
+    Sink out = outputs.out();
+    Sink err = outputs.err();
+    if (keys == Keys::none) {
+        co_await deliver(job, std::move(out), std::move(err));
+    } else {
+        Input input(co_await asio::this_coro::executor, STDIN_FILENO);
+        co_await race(deliver(job, std::move(out), std::move(err)), feed(job, input));
     }
+}
+
+asio::awaitable<void> run_raw(Link& link, RemoteJob& job, Outputs& outputs) {
+    const auto executor = co_await asio::this_coro::executor;
+    Terminal terminal(executor, STDIN_FILENO);
+    Signals signals(executor);
+    Typed typed(executor, STDIN_FILENO);
+    Sink out = outputs.out();
+    co_await race(
+        run_on_terminal(link, job, terminal, typed, std::move(out)), signals.forward_from_terminal(link, job), terminal.guard());
+}
+
+asio::awaitable<void> run_plain(Link& link, RemoteJob& job, Outputs& outputs, Keys keys) {
+    Signals signals(co_await asio::this_coro::executor);
+    co_await race(move_bytes(job, outputs, keys), signals.forward(link, job));
+}
+
+asio::awaitable<void> attend(Link& link, RemoteJob& job, Outputs& outputs) {
+    const Keys keys = keys_of(job.request);
+    if (keys == Keys::raw) co_await run_raw(link, job, outputs);
+    else co_await run_plain(link, job, outputs, keys);
     if (job.exit) {
         link.release(job);
         link.close();
     } else {
         link.drop();
+    }
+}
+
+// Of the terminal here, or the usual one.
+WindowSize window_size() {
+    winsize window{};
+    const bool known = ::ioctl(STDIN_FILENO, TIOCGWINSZ, &window) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0;
+    return known && window.ws_row > 0 ? WindowSize{window.ws_row, window.ws_col} : WindowSize{24, 80};
+}
+
+void choose_terminal(JobRequest& request, const ClientOptions& options) {
+    const bool here = ::isatty(STDIN_FILENO) == 1;
+    if (options.terminal == WantTerminal::if_here && !here && !options.quiet) {
+        print_error("stdin is no terminal, so the command gets none; -tt gives it one all the same");
+    }
+    if (options.terminal == WantTerminal::always || (options.terminal == WantTerminal::if_here && here)) {
+        want_terminal(request, window_size(), 0);
     }
 }
 
@@ -63,12 +121,16 @@ JobRequest make_request(const ClientOptions& options) {
 }
 
 asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& reporter, Link& link) {
-    const auto job = std::make_shared<RemoteJob>(co_await asio::this_coro::executor, make_request(options));
+    const auto executor = co_await asio::this_coro::executor;
+    JobRequest request = make_request(options);
+    choose_terminal(request, options);
+    const auto job = std::make_shared<RemoteJob>(executor, std::move(request));
     const off_t start = job->request.input ? input_position() : -1;
     Captured captured;
+    Outputs outputs(executor, options, captured);
     link.on_started = [&](const RemoteJob& started) { reporter.started(started); };
     link.start(job);
-    co_await join(link.run(), attend(options, link, *job, captured));
+    co_await join(link.run(), attend(link, *job, outputs));
     if (job->exit) give_back_input(start, *job->exit);
     co_return reporter.finished(*job, options.json ? &captured : nullptr);
 }

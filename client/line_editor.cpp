@@ -228,6 +228,8 @@ LineEditor::Impl::Impl(int in, int out)
     ::el_set(
         editor_.get(), EL_ADDFN, "rcmd-complete", "Complete the word",
         +[](EditLine* editor, int) { return of(editor).complete_here(); });
+    // What is typed between two lines waits as it is for whoever reads next.
+    ::el_set(editor_.get(), EL_SETTY, "-x", "-icanon", "-echo", "-icrnl", nullptr);
     bind_keys();
 
     sigset_t all;

@@ -16,9 +16,9 @@ public:
     // `completing`: Tab was typed, and complete(), list() or refuse() is expected; other input refuses too.
     enum class State { idle, editing, completing, line, end_of_input };
 
-    // Terminals, and not owned. Sets the locale's LC_CTYPE, to C.UTF-8 if the user's is not UTF-8.
+    // Terminals, and not owned; between two lines they are left as Terminal::hold_input() makes them. Sets the locale's LC_CTYPE, to C.UTF-8 if the user's is not UTF-8.
     LineEditor(int in, int out);
-    // Gives the terminal back the modes it had when it was not editing.
+    // Ends the editing.
     ~LineEditor();
     LineEditor(const LineEditor&) = delete;
     LineEditor& operator=(const LineEditor&) = delete;

@@ -96,8 +96,9 @@ private:
     asio::awaitable<void> read_command(std::string& command) {
         bool more = true;
         while (more) {
-            const bool whole = co_await read_line(command.empty() ? main_prompt() : std::string("> "));
-            if (!whole) {
+            begin_line(command.empty() ? main_prompt() : std::string("> "));
+            co_await read_line();
+            if (editor_->state() != LineEditor::State::line) {
                 command.clear();
                 co_return;
             }
@@ -116,10 +117,13 @@ private:
         return rc::show(prompt);
     }
 
-    // False if no line came of it.
-    asio::awaitable<bool> read_line(const std::string& prompt) {
+    void begin_line(const std::string& prompt) {
         editor_->begin(prompt);
         terminal_.on_continued = [this] { editor_->resize(); };
+    }
+
+    // To the state `line`, unless there is none.
+    asio::awaitable<void> read_line() {
         while (is_editing() && !leaving_ && !link_.failure()) {
             if (!typed_.pending().empty()) typed_.drop(editor_->feed(typed_.pending()));
             else co_await wait_at_prompt();
@@ -127,7 +131,6 @@ private:
         terminal_.on_continued = [] {};
         if (editor_->state() == LineEditor::State::end_of_input) leave_by_end_of_input();
         if (is_editing()) give_up_line("");
-        co_return editor_->state() == LineEditor::State::line;
     }
 
     bool is_editing() const {
@@ -202,9 +205,9 @@ private:
         const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
         link_.start_or_fail(job);
         last_byte_ = '\n';
+        Sink screen = [this](std::span<const std::byte> bytes) { return show(bytes); };
         co_await race(
-            run_on_terminal(link_, *job, terminal_, typed_, [this](std::span<const std::byte> bytes) { return show(bytes); }),
-            signals_.forward_from_terminal(link_, *job));
+            run_on_terminal(link_, *job, terminal_, typed_, std::move(screen)), signals_.forward_from_terminal(link_, *job));
         if (job->exit) link_.release(*job);
         begin_row();
         take_end(*job);

@@ -51,8 +51,9 @@ enum class Next {
     loop_do,
     case_word,
     case_in,
-    pattern, // the first pattern of a clause, or esac
-    pattern_rest,
+    pattern,      // the first pattern of a clause, or esac
+    next_pattern, // a pattern behind a ( or |
+    pattern_end,  // | or )
     array_word,
     function_name,
     function_body
@@ -145,8 +146,8 @@ bool can_redirect(Next next) { return can_end(next) || next == Next::command || 
 
 // Whether a word here goes on over a parenthesis, as a pattern.
 bool takes_patterns(Next next) {
-    return one_of(next, Next::argument, Next::command_name, Next::loop_words, Next::case_word, Next::pattern, Next::pattern_rest,
-        Next::array_word);
+    return one_of(next, Next::argument, Next::command_name, Next::loop_words, Next::case_word, Next::pattern, Next::next_pattern,
+        Next::pattern_end, Next::array_word);
 }
 
 // Whether the word behind `word` is a command as well.
@@ -501,10 +502,11 @@ void Scanner::take_word(std::string_view word) {
         return;
     case Next::pattern:
         if (word == "esac") close(0);
-        else frame.next = Next::pattern_rest;
+        else frame.next = Next::pattern_end;
         return;
+    case Next::next_pattern: frame.next = Next::pattern_end; return;
+    case Next::pattern_end: return fail();
     case Next::function_name: frame.next = Next::function_body; return;
-    case Next::pattern_rest:
     case Next::array_word:
     case Next::loop_words: return;
     }
@@ -599,7 +601,8 @@ void Scanner::ampersand() {
 void Scanner::bar() {
     end_words();
     if (peek(1) == '|') return connect(2);
-    if (top().next != Next::pattern_rest) return connect(peek(1) == '&' ? 2 : 1);
+    if (top().next != Next::pattern_end) return connect(peek(1) == '&' ? 2 : 1);
+    top().next = Next::next_pattern;
     ++at_;
 }
 
@@ -647,7 +650,7 @@ void Scanner::open_parenthesis() {
         top().next = Next::loop_in;
         return push(Kind::arithmetic, Next::argument, 2);
     case Next::pattern:
-        top().next = Next::pattern_rest;
+        top().next = Next::next_pattern;
         ++at_;
         return;
     default:
@@ -690,7 +693,7 @@ void Scanner::close_parenthesis() {
     end_words();
     Frame& frame = top();
     const bool ended = can_end(frame.next) || frame.next == Next::command;
-    if (frame.kind == Kind::case_ && frame.next == Next::pattern_rest) {
+    if (frame.kind == Kind::case_ && frame.next == Next::pattern_end) {
         frame.next = Next::command;
         ++at_;
     } else if (frame.kind == Kind::array || (ended && frame.kind == Kind::subshell)) {
@@ -718,7 +721,8 @@ void Scanner::break_line() {
     if (frame.kind == Kind::test) return;
     if (can_end(frame.next)) frame.next = Next::command;
     else if (frame.next == Next::loop_words) frame.next = Next::loop_do;
-    else if (one_of(frame.next, Next::loop_name, Next::case_word, Next::pattern_rest, Next::function_name)) fail(Next::command);
+    else if (one_of(frame.next, Next::loop_name, Next::case_word, Next::next_pattern, Next::pattern_end, Next::function_name))
+        fail(Next::command);
 }
 
 void Scanner::read_documents() {

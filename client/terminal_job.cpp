@@ -21,18 +21,24 @@ std::string terminal_kind() {
     return term != nullptr ? std::string(term).substr(0, limits::term_length) : std::string();
 }
 
+// Most commands are over before, so that what they do not read need not be sent and echoed.
+constexpr std::chrono::milliseconds before_surplus{100};
+
 // Sends what is typed, and knows what to hand back.
 class Typist {
 public:
     Typist(Link& link, RemoteJob& job, Terminal& terminal, Typed& typed)
-        : link_(link), job_(job), terminal_(terminal), typed_(typed), text_(typed.pending()) {
-        escapes_.pass(text_); // typed for the prompt or for the last command
-        typed_.clear();
+        : link_(link), job_(job), terminal_(terminal), typed_(typed) {
+        take_typed_ahead(job.request.pty->typed);
     }
 
     asio::awaitable<void> run() {
         SendStream* stream = nullptr;
         while ((stream = job_.streams.sender(StreamName::stdin_)) == nullptr) co_await job_.input.wait();
+        while (send(*stream)) {
+        }
+        if (!typed_.pending().empty()) co_await sleep_for(before_surplus);
+        take_typed_ahead(typed_.pending().size());
         while (!(text_.empty() && typed_.ended())) {
             if (text_.empty()) co_await take_keys();
             else if (!send(*stream)) co_await job_.input.wait();
@@ -51,6 +57,13 @@ public:
     }
 
 private:
+    // It was typed for the prompt or for the last command: no ~ commands are in it.
+    void take_typed_ahead(std::size_t count) {
+        text_.append(typed_.pending(), 0, count);
+        escapes_.pass(text_);
+        typed_.drop(count);
+    }
+
     asio::awaitable<void> take_keys() {
         if (typed_.pending().empty()) co_await typed_.wait();
         std::size_t taken = 0;

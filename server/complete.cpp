@@ -94,7 +94,8 @@ Names variables(std::string_view beginning) {
     Names names;
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string_view text = *entry;
-        if (text.starts_with(beginning)) names.emplace(text.substr(0, text.find('=')));
+        const std::string_view name = text.substr(0, text.find('='));
+        if (name.starts_with(beginning)) names.emplace(name);
     }
     return names;
 }

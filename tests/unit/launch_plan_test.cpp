@@ -107,6 +107,55 @@ TEST(LaunchPlan, the_request_adds_and_replaces_and_its_last_word_counts) {
     EXPECT_EQ(plan(ExecMode::shell, {"x"}, {"SHELL=/bin/other"}).program, "/bin/some-shell") << "the account's shell runs it";
 }
 
+// With a terminal, and the state wanted.
+LaunchPlan plan_with_terminal(const Exec& wanted, const std::string& command, const std::string& shell = "/bin/bash") {
+    Exec exec = wanted;
+    exec.state = true;
+    exec.pty = Pty{24, 80, "xterm", 0};
+    ExecRequest request;
+    request.words = {command};
+    request.environment = {"A=1", "HOME=/h"};
+    Account bob = account();
+    bob.shell = shell;
+    return make_launch_plan(exec, request, bob, Requester{"j1", "alice@laptop", "192.0.2.1:4000"});
+}
+
+TEST(LaunchPlan, a_terminal_has_a_kind) {
+    EXPECT_EQ(variables(plan_with_terminal({}, "ls")).at("TERM"), "xterm");
+    EXPECT_FALSE(variables(plan(ExecMode::shell, {"ls"})).contains("TERM"));
+}
+
+TEST(LaunchPlan, the_environment_of_a_state_is_whole) {
+    Exec exec;
+    exec.umask = 027;
+    const LaunchPlan made = plan_with_terminal(exec, "ls");
+    const std::map<std::string, std::string> wanted = {
+        {"A", "1"}, {"HOME", "/h"}, {"RCMD_JOB", "j1"}, {"RCMD_KEY", "alice@laptop"}, {"RCMD_CLIENT", "192.0.2.1:4000"}};
+    EXPECT_EQ(variables(made), wanted);
+    EXPECT_EQ(made.umask, 027U);
+    EXPECT_FALSE(plan_with_terminal({}, "ls").umask);
+}
+
+TEST(LaunchPlan, only_a_command_line_of_a_known_shell_leaves_its_state) {
+    EXPECT_TRUE(plan_with_terminal({}, "ls").state);
+    EXPECT_FALSE(plan_with_terminal({}, "").state) << "it reads its commands from stdin";
+    EXPECT_FALSE(plan_with_terminal({}, "ls", "/usr/bin/fish").state);
+    EXPECT_FALSE(plan(ExecMode::shell, {"ls"}).state) << "not asked for";
+    Exec argv;
+    argv.mode = ExecMode::argv;
+    EXPECT_FALSE(plan_with_terminal(argv, "/bin/ls").state);
+}
+
+TEST(LaunchPlan, a_subsystem_is_this_program_itself) {
+    const LaunchPlan made = plan(ExecMode::subsystem, {"complete", "path", "/etc/pas"}, {}, "/tmp");
+    EXPECT_EQ(made.program, "/proc/self/exe");
+    EXPECT_EQ(made.arguments, (Words{"complete", "path", "/etc/pas"}));
+    EXPECT_EQ(made.directory, "/tmp");
+    EXPECT_FALSE(made.state);
+    EXPECT_EQ(refused(ExecMode::subsystem, {"sftp"}), "unsupported");
+    EXPECT_EQ(refused(ExecMode::subsystem, {"terminal"}), "unsupported");
+}
+
 TEST(LaunchPlan, names_of_the_servers_are_refused) {
     for (const std::string name : {"RCMD_JOB", "RCMD_KEY", "RCMD_CLIENT", "RCMD_ORIGINAL_COMMAND", "RCMD_X", "RCMD_", "RCMD__"}) {
         EXPECT_EQ(refused(ExecMode::shell, {"true"}, {name + "=1"}), "forbidden") << name;
