@@ -29,6 +29,9 @@ constexpr auto footer =
     R"(Options may stand before and after the host; from the first other word on, everything is the command.
 DURATION: 90, 90s, 5m, 8h, 2d.
 
+At the prompt each line is a command with a terminal of its own; what cd, export, unset and umask do lasts. Tab completes.
+Ctrl-D or exit leaves. While a command runs, at the beginning of a line, ~. ends the connection and ~? tells more.
+
 Exit status: the command's own; 128+n if signal n ended it; 124 if its time was up; 126, 127 if it could not be
 executed or found; 255 if rcmd itself failed, with a line on stderr that says whether the command may have run.)";
 
