@@ -17,9 +17,6 @@ public:
     // The next line without its end; nothing at the end of the input. A last line may lack its end.
     asio::awaitable<std::optional<std::string>> next();
 
-    // Forgets what was read but not given out.
-    void clear() { pending_.clear(); }
-
 private:
     Input& input_;
     std::size_t most_;

@@ -26,8 +26,8 @@ namespace rc {
 namespace {
 
 bool wants_prompt(const ClientOptions& options) {
-    return options.command.empty() && options.terminal != WantTerminal::never && ::isatty(STDIN_FILENO) == 1 &&
-           ::isatty(STDOUT_FILENO) == 1;
+    return options.command.empty() && !options.no_stdin && options.terminal != WantTerminal::never &&
+           ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
 }
 
 asio::awaitable<int> run_jobs(const ClientOptions& options, const Reporter& reporter, Link& link) {

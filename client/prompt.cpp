@@ -199,7 +199,7 @@ private:
     asio::awaitable<void> run_command(const std::string& command) {
         JobRequest request = request_here();
         request.words = {command};
-        request.input = !options_.no_stdin;
+        request.input = true;
         request.state = true;
         want_terminal(request, terminal_.size(), typed_.pending().size());
         const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
@@ -214,13 +214,14 @@ private:
     }
 
     void take_end(const RemoteJob& job) {
-        loss_explained_ = job.failure && link_.failure();
+        const bool left = job.failure && job.failure->code() == "left";
+        loss_explained_ = left || (job.failure && link_.failure());
         status_ = reporter_.finished(job, nullptr);
         if (auto state = read_shell_state(job.state)) state_ = std::move(state);
         if (job.failure && job.failure->code() == "no_directory") go_home();
         const auto duration = show_duration(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - job.asked));
         if (duration && job.exit) say(std::string("[").append(*duration).append("]\r\n"));
-        leaving_ = leaving_ || signals_.ending();
+        leaving_ = leaving_ || left || signals_.ending();
     }
 
     // Or no further command could be run.

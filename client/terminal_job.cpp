@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace rc {
 
@@ -28,19 +29,23 @@ constexpr std::chrono::milliseconds before_surplus{100};
 class Typist {
 public:
     Typist(Link& link, RemoteJob& job, Terminal& terminal, Typed& typed)
-        : link_(link), job_(job), terminal_(terminal), typed_(typed) {
-        take_typed_ahead(job.request.pty->typed);
+        : link_(link), job_(job), terminal_(terminal), typed_(typed), text_(typed.pending()) {
+        escapes_.pass(text_); // it was typed for the prompt or for the last command
+        typed_.clear();
+        const std::size_t ahead = std::min<std::size_t>(job.request.pty->typed, text_.size());
+        later_ = text_.substr(ahead);
+        text_.resize(ahead);
     }
 
     asio::awaitable<void> run() {
         SendStream* stream = nullptr;
-        while ((stream = job_.streams.sender(StreamName::stdin_)) == nullptr) co_await job_.input.wait();
+        while ((stream = job_.streams.sender(StreamName::stdin_)) == nullptr) co_await race(job_.input.wait(), take_keys(later_));
         while (send(*stream)) {
         }
-        if (!typed_.pending().empty()) co_await sleep_for(before_surplus);
-        take_typed_ahead(typed_.pending().size());
+        if (!later_.empty()) co_await sleep_for(before_surplus);
+        text_ += std::exchange(later_, {});
         while (!(text_.empty() && typed_.ended())) {
-            if (text_.empty()) co_await take_keys();
+            if (text_.empty()) co_await take_keys(text_);
             else if (!send(*stream)) co_await job_.input.wait();
         }
         stream->close();
@@ -50,25 +55,18 @@ public:
 
     // Call when the job is over.
     void hand_back() {
-        typed_.give_back(text_);
+        typed_.give_back(text_ + later_);
         if (!job_.exit || job_.exit->stdin_ > sent_) return;
         const std::uint64_t unread = std::min<std::uint64_t>(sent_ - job_.exit->stdin_, tail_.size());
         typed_.give_back(std::string_view(tail_).substr(tail_.size() - unread));
     }
 
 private:
-    // It was typed for the prompt or for the last command: no ~ commands are in it.
-    void take_typed_ahead(std::size_t count) {
-        text_.append(typed_.pending(), 0, count);
-        escapes_.pass(text_);
-        typed_.drop(count);
-    }
-
-    asio::awaitable<void> take_keys() {
+    asio::awaitable<void> take_keys(std::string& text) {
         if (typed_.pending().empty()) co_await typed_.wait();
         std::size_t taken = 0;
         std::optional<Escape> escape;
-        while (taken < typed_.pending().size() && !escape) escape = escapes_.take(typed_.pending()[taken++], text_);
+        while (taken < typed_.pending().size() && !escape) escape = escapes_.take(typed_.pending()[taken++], text);
         typed_.drop(taken);
         if (escape) obey(*escape);
     }
@@ -104,8 +102,9 @@ private:
     Terminal& terminal_;
     Typed& typed_;
     EscapeReader escapes_;
-    std::string text_; // to be sent
-    std::string tail_; // the last that was sent
+    std::string text_;  // to be sent
+    std::string later_; // after that, when the command has had the time to end without it
+    std::string tail_;  // the last that was sent
     std::uint64_t sent_ = 0;
 };
 
