@@ -195,8 +195,8 @@ std::optional<CompletionWord> variable(std::string_view line, std::size_t dollar
     return CompletionWord{CompletionKind::variable, std::string(name), start, QuoteStyle::none, braces};
 }
 
-constexpr std::string_view special = " \t*?[](){}<>|&;!$`'\"\\^";
-constexpr std::string_view special_first = "~#=";
+// Behind a = or a : a path would begin anew, and some shells have patterns with ~ and #.
+constexpr std::string_view special = " \t*?[](){}<>|&;!$`'\"\\^~#=:";
 
 void append_quoted(std::string& text, char c, QuoteStyle quote) {
     const auto backslash = [&](std::string_view characters) {
@@ -239,7 +239,6 @@ void append_controls(std::string& text, std::string_view controls, QuoteStyle qu
 
 std::string quoted(std::string_view name, QuoteStyle quote) {
     std::string text;
-    if (quote == QuoteStyle::none && !name.empty() && special_first.find(name.front()) != std::string_view::npos) text = "\\";
     while (!name.empty()) {
         const auto* const begin = std::ranges::find_if(name, is_control);
         const auto* const end = std::find_if_not(begin, name.end(), is_control);

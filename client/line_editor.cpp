@@ -225,8 +225,8 @@ LineEditor::Impl::Impl(int in, int out)
         editor_.get(), EL_PROMPT_ESC, +[](EditLine* editor) { return of(editor).prompt_.data(); }, '\x01');
     ::el_set(
         editor_.get(), EL_GETCFN, +[](EditLine* editor, wchar_t* character) { return of(editor).next_character(*character); });
-    ::el_set(
-        editor_.get(), EL_ADDFN, "rcmd-complete", "Complete the word",
+    ::el_wset( // el_set() would copy the names, and lose the copies
+        editor_.get(), EL_ADDFN, L"rcmd-complete", L"Complete the word",
         +[](EditLine* editor, int) { return of(editor).complete_here(); });
     // What is typed between two lines waits as it is for whoever reads next.
     ::el_set(editor_.get(), EL_SETTY, "-x", "-icanon", "-echo", "-icrnl", nullptr);

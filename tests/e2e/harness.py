@@ -28,6 +28,7 @@ MEASURE_MEMORY = SCALE == 1
 # Only guards against hangs; no test depends on being quicker.
 DEADLINE = 60.0
 AS_ROOT = os.geteuid() == 0
+SANITIZER_OPTIONS = ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
 SANITIZER_REPORT = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:")
 
 # How rcmd says on stderr which of the two it was.
@@ -54,7 +55,7 @@ def wait_for(condition: Callable[[], Any], what: str, deadline: float = DEADLINE
 def base_environment(home: Path) -> dict[str, str]:
     environment = {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
                    "LANG": "C.UTF-8", "SHELL": "/bin/sh", "USER": "tester", "TERM": "dumb"}
-    for name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+    for name in SANITIZER_OPTIONS:
         if name in os.environ:
             environment[name] = os.environ[name]
     return environment

@@ -15,6 +15,7 @@ from harness import RCMD, Place, Server, base_environment, children, run, wait_f
 
 # A row with nothing but the prompt; tmux does not show blanks at the end of a row.
 AT_PROMPT = re.compile(r"127\.0\.0\.1:.*>")
+PROMPT = re.compile(r"127\.0\.0\.1:.*?>( |$)")
 AT_SHELL = re.compile(r"shell\$")
 
 
@@ -29,7 +30,7 @@ class Screen:
         try:
             self._tmux("start-server", ";", "set-option", "-g", "status", "off", ";",
                        "set-option", "-g", "history-limit", "50000", ";",
-                       "new-session", "-d", "-x", str(columns), "-y", str(rows), "dash -i")
+                       "new-session", "-d", "-x", str(columns), "-y", str(rows), "ulimit -c 0; exec dash -i")
             self.shell_pid = int(self._tmux("display-message", "-p", "#{pane_pid}"))
             self.expect_last(AT_SHELL)
         except BaseException:
@@ -116,9 +117,9 @@ class Screen:
             raise AssertionError(f"{failure}; the screen:\n{self.text()}") from None
 
     def enter(self, line: str) -> None:
-        """Types a line that ends in the row it begins in, and Enter when it is seen."""
+        """Types a line, and Enter when all of it is seen."""
         self.type(line)
-        self._await(lambda: self.rows()[-1].endswith(line.rstrip()), f"the echo of {line!r}")
+        self._await(lambda: _squeezed(self.rows()).endswith(_squeezed([line])), f"the echo of {line!r}")
         self.keys("Enter")
 
     def ask(self, line: str) -> list[str]:
@@ -126,8 +127,11 @@ class Screen:
         self.enter(line)
         self.expect_last(AT_PROMPT)
         rows = self.history()
-        begin = max(index for index, row in enumerate(rows) if row.endswith(f"> {line.rstrip()}"))
-        return rows[begin + 1:-1]
+        begin = max(index for index, row in enumerate(rows[:-1]) if PROMPT.match(row))
+        end = begin + 1
+        while not _squeezed(rows[begin:end]).endswith(_squeezed([line])):
+            end += 1
+        return rows[end:-1]
 
     def start(self, host: str, *options: str) -> None:
         """Starts the client at the shell; when it has ended, its status follows."""
@@ -145,6 +149,11 @@ class Screen:
         """Waits until the client has ended and the shell is there again."""
         self.expect_last(AT_SHELL)
         assert f"left with {status}" in self.text(), self.text()
+
+
+def _squeezed(rows: list[str]) -> str:
+    """Without blanks, of which those at the end of a row are not known."""
+    return "".join("".join(rows).split())
 
 
 def _without_empty_end(captured: str) -> list[str]:

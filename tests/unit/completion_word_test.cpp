@@ -168,9 +168,9 @@ TEST(QuoteCompletion, in_no_quotes) {
     struct Case {
         std::string_view name, quoted;
     };
-    const std::vector<Case> table = {{"", ""}, {"a", "a"}, {"a-b_c.d+e,f:g@h%i=j/k", "a-b_c.d+e,f:g@h%i=j/k"}, {"a b", "a\\ b"},
+    const std::vector<Case> table = {{"", ""}, {"a", "a"}, {"a-b_c.d+e,f@g%h/i", "a-b_c.d+e,f@g%h/i"}, {"a b", "a\\ b"},
         {"a\tb", "a\\\tb"}, {"*?[](){}<>|&;!$`'\"\\^", "\\*\\?\\[\\]\\(\\)\\{\\}\\<\\>\\|\\&\\;\\!\\$\\`\\'\\\"\\\\\\^"},
-        {"~a~", "\\~a~"}, {"#a#", "\\#a#"}, {"=a=", "\\=a="}, {"-a", "-a"}, {"a\nb", "a$'\\n'b"},
+        {"~a~", "\\~a\\~"}, {"#a", "\\#a"}, {"a=b:c", "a\\=b\\:c"}, {"-a", "-a"}, {"a\nb", "a$'\\n'b"},
         {"\r\x01"
          "2\x7f",
             "$'\\r\\001'2$'\\177'"},
@@ -220,7 +220,7 @@ TEST(QuoteCompletion, what_was_completed_is_read_as_the_name) {
     for (int c = 1; c < 256; ++c) {
         if (c != '/') name += static_cast<char>(c);
     }
-    for (const std::string_view before : {"a ", "a '", "a \"", "a $'", "a b/", "a 'b/", "a b/\"c", "a \"b/c\"d"}) {
+    for (const std::string_view before : {"a ", "a '", "a \"", "a $'", "a b/", "a 'b/", "a b/\"c", "a \"b/c\"d", "A="}) {
         const CompletionWord word = completion_word(before);
         const std::string line = std::string(before.substr(0, word.start)).append(quote_completion(name, word, false));
         const std::string directory = word.text.find('/') == std::string::npos ? "" : "b/";
