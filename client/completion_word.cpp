@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -72,7 +73,7 @@ private:
     void take(char c, std::size_t width);
     void expansion();
     void escaped();
-    char number(std::size_t begin, std::size_t most, unsigned base);
+    char number(std::size_t begin, std::size_t most, int base);
 
     std::string_view line_;
     std::size_t at_;
@@ -102,7 +103,7 @@ void WordReader::in_none() {
         start_quote_ = QuoteStyle::none;
         text_.clear();
         return;
-    case '~':
+    case '~': // a home directory, if at the beginning
         text_ += '~';
         ++at_;
         return;
@@ -146,6 +147,7 @@ void WordReader::close() {
     ++at_;
 }
 
+// A character that stands for itself, written in `width` bytes.
 void WordReader::take(char c, std::size_t width) {
     if (c == '~' && text_.empty()) text_ = "./";
     text_ += c;
@@ -171,16 +173,11 @@ void WordReader::escaped() {
 }
 
 // The byte written with up to `most` digits from `begin` on; goes behind them.
-char WordReader::number(std::size_t begin, std::size_t most, unsigned base) {
-    constexpr std::string_view digits = "0123456789abcdefABCDEF";
+char WordReader::number(std::size_t begin, std::size_t most, int base) {
+    const std::string_view digits = line_.substr(begin, most);
     unsigned value = 0;
-    for (at_ = begin; at_ < line_.size() && at_ - begin < most; ++at_) {
-        const std::size_t found = digits.find(here());
-        if (found == std::string_view::npos) break;
-        const unsigned digit = static_cast<unsigned>(found < 16 ? found : found - 6);
-        if (digit >= base) break;
-        value = value * base + digit;
-    }
+    const char* const end = std::from_chars(digits.data(), digits.data() + digits.size(), value, base).ptr;
+    at_ = begin + static_cast<std::size_t>(end - digits.data());
     return static_cast<char>(value & 0xff);
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
@@ -193,7 +192,7 @@ bool continues(std::string_view line) {
 class Scanner {
 public:
     // `misread`: where "((" is known to begin two subshells, see misread().
-    Scanner(std::string_view text, std::size_t from, Frame first, const std::vector<std::size_t>& misread = {})
+    Scanner(std::string_view text, std::size_t from, Frame first, const std::vector<std::size_t>& misread)
         : text_(text), at_(from), known_(misread) {
         stack_.push_back(first);
     }
@@ -276,7 +275,7 @@ private:
     void connect(std::size_t width);
     void redirection();
     void open_parenthesis();
-    bool word_before_parenthesis();
+    bool end_word_at_parenthesis();
     void open_group();
     bool arithmetic_at(std::size_t at) const;
     std::size_t empty_parentheses() const;
@@ -284,13 +283,14 @@ private:
 
     void end_line();
     void break_line();
+    std::vector<Document>::iterator first_document();
     void read_documents();
     bool read_document(const Document& document);
 
     std::string_view text_;
     std::size_t at_;
     std::vector<Frame> stack_;
-    std::deque<Document> documents_; // whose text begins at the next line
+    std::vector<Document> documents_; // whose text begins at the next line
     std::vector<std::size_t> known_;
     std::optional<std::size_t> misread_;
     std::optional<std::pair<std::size_t, Next>> inner_;
@@ -553,7 +553,7 @@ bool Scanner::close_compound(std::string_view word) {
 // Operators.
 
 void Scanner::take_operator() {
-    if (top().kind == Kind::test) {
+    if (top().kind == Kind::test) { // where they belong to the expression, unless the word before them is ]]
         end_word();
         if (top().kind == Kind::test) {
             if (here() == ';') fail();
@@ -629,7 +629,7 @@ void Scanner::redirection() {
 }
 
 void Scanner::open_parenthesis() {
-    if (top().word != nowhere && !word_before_parenthesis()) return;
+    if (top().word != nowhere && !end_word_at_parenthesis()) return;
     switch (top().next) {
     case Next::command:
     case Next::operand: return open_group();
@@ -660,8 +660,8 @@ void Scanner::open_parenthesis() {
     push(Kind::pattern, Next::argument, 1);
 }
 
-// Whether the parenthesis does not go on with the word but stands for itself, the word having ended.
-bool Scanner::word_before_parenthesis() {
+// False if the parenthesis belongs to the word, which then goes on, or was taken.
+bool Scanner::end_word_at_parenthesis() {
     const std::string_view word = text_.substr(top().word, at_ - top().word);
     if (begins_array(word)) push(Kind::array, Next::array_word, 1);
     else if (top().redirect != Redirect::none || takes_patterns(top().next)) push(Kind::pattern, Next::argument, 1);
@@ -699,7 +699,7 @@ void Scanner::close_parenthesis() {
     } else if (frame.kind == Kind::array || (ended && frame.kind == Kind::subshell)) {
         close();
     } else if (ended && frame.kind == Kind::substitution) {
-        documents_.resize(std::min(documents_.size(), frame.documents));
+        documents_.erase(first_document(), documents_.end());
         close();
     } else {
         fail();
@@ -725,8 +725,12 @@ void Scanner::break_line() {
         fail(Next::command);
 }
 
+std::vector<Document>::iterator Scanner::first_document() {
+    return documents_.begin() + static_cast<std::ptrdiff_t>(top().documents);
+}
+
 void Scanner::read_documents() {
-    const auto first = documents_.begin() + static_cast<std::ptrdiff_t>(std::min(top().documents, documents_.size()));
+    const auto first = first_document();
     const bool whole = std::all_of(first, documents_.end(), [this](const Document& document) { return read_document(document); });
     if (whole) {
         documents_.erase(first, documents_.end());
@@ -754,7 +758,7 @@ bool Scanner::read_document(const Document& document) {
 bool Scanner::needs_more() {
     if (wrong_) return false;
     if (cut_) return true;
-    if (part_of_word(top().kind)) return top().kind != Kind::pattern;
+    if (part_of_word(top().kind)) return top().kind != Kind::pattern; // which ends in its line
     break_line();
     if (wrong_) return false;
     return !documents_.empty() || stack_.size() > 1 || one_of(top().next, Next::operand, Next::function_body);

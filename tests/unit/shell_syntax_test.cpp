@@ -128,7 +128,8 @@ TEST(NeedsMore, a_case_and_its_patterns) {
     expect_whole({"case x in esac", "case x in a) b;; esac", "case x in (a) b;; esac", "case x in a|b) c;; esac",
         "case x in a | b ) c;; esac", "case x in a) b; esac", "case x in a) esac", "case x in a) ;; b) ;; esac",
         "case x in a) echo case;; esac", "case in in in) a;; esac", "case x in a) (b);; esac",
-        "case x in [a-c]*) d;; \\)) e;; ')') f;; esac", "case x in $(a)) b;; esac", "case x in a) b;; esac | c"});
+        "case x in (a|@(b|c)|d'e f') g;; esac", "case x in [a-c]*) d;; \\)) e;; ')') f;; esac", "case x in $(a)) b;; esac",
+        "case x in a) b;; esac | c"});
 }
 
 TEST(NeedsMore, a_here_document_until_its_end_line) {
@@ -137,7 +138,9 @@ TEST(NeedsMore, a_here_document_until_its_end_line) {
         "cat <<E &&\nE\nb", "cat 3<<E\nE", "<<E cat\nE", "cat <<E\nif (a\n'\"`$(${\nE", "cat <<'E'\na\\\nE", "cat <<E\na\\\\\nE",
         "x=$(cat <<E\na\nE\n)", "echo \"$(cat <<E\n\"\nE\n)\"", "(cat <<E\na\nE\n)", "while a; do b; done <<E\nc\nE",
         "cat <<E # '\nE", "cat <<E 'a\nb'\nE", "if a; then cat <<E\nb\nE\nfi", "f() { cat <<E\nE\n}", "cat <<E\n E\nE \nEE\nE",
-        "cat <<-'E'\n\t\tE", "cat <<E\\F\nEF", "cat <<E\n#\nE", "{ cat <<E; }\nE", "cat <<E \\\n-n\nE"});
+        "cat <<-'E'\n\t\tE", "cat <<E\\F\nEF", "cat <<E\n#\nE", "{ cat <<E; }\nE", "cat <<E \\\n-n\nE",
+        "cat <<E | while a\nb\nE\ndo c; done", "cat <<E | {\nb\nE\nc\n}", "cat <<E | (\nE\nc)", "cat <<E; if a; then\nE\nb; fi",
+        "cat <<E $(a\nb)\nE", "cat <<E $({ a <<F; }\nF\n)\nE"});
     expect_open({"cat <<E", "cat <<E\nE\\", "cat <<E\na\\\nE", "cat <<E\n\tE", "cat <<-E\n E", "cat <<E\ne", "cat <<E <<F\nE",
         "cat <<E <<F\nF\nE", "cat <<$E\nE", "cat <<E\nE\ncat <<F"});
     expect_whole({"cat <<E\na\\\nE\nE", "cat <<E\na\nE\n", "echo a << b >c\nb", "cat <<E\n$(\nE", "echo '<<E'", "echo \\<\\<E",
@@ -158,7 +161,8 @@ TEST(NeedsMore, reserved_words_count_only_where_a_command_may_begin) {
 TEST(NeedsMore, what_is_wrong_needs_no_more) {
     expect_whole({"fi", "done", "}", ")", ";;", "esac", "then", "do", "else", "elif", "a; fi", "a\ndone", "a )", "( a ))",
         "(a; }", "{ a; )", "if a; done", "if a; then b; done", "while a; then", "for x in a; done", "case x in )", "case x y",
-        "case x in a; b", "for x y", "for x in a &", "; a", "& a", "| a", "&& a", "a && && b", "a ; ; b", "a || | b", "a ;; b",
+        "case x in a; b", "case x in a b)", "case x in (a b", "case x in a|b c)", "case x in |a) b", "case x in a|) b",
+        "case x in () a", "for x y", "for x in a &", "; a", "& a", "| a", "&& a", "a && && b", "a ; ; b", "a || | b", "a ;; b",
         "(a) b", "(a) if", "{ a; } b", "( )", "( ) {", "if; then", "then; if a", "a=(1; 2", "a=(1 & 2", "cat <\ncat <<E",
         "cat >; if a", "for\nx in", "case\nx in", "case x in a\n", "[[ a; b", "if a; then b; fi fi (", "echo (a", "echo a (b",
         "echo *(a", "f(", "f(a", "f( a", "fi; if a", ") 'a", "case x in a) fi", "for (a) b (", "for ((a); b", "function\nf {",
