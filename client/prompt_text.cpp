@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds unremarkable{5000};
 constexpr std::size_t longest_directory = 60; // bytes; of a longer one the end is shown
 
 std::string in_colour(const PromptText& prompt, const std::string& colour, const std::string& text) {
-    if (!prompt.coloured) return text;
+    if (!prompt.coloured || text.empty()) return text; // libedit wants something between two sequences
     std::string shown = "\x01\x1b[";
     return shown.append(colour).append("m\x01").append(text).append("\x01\x1b[0m\x01");
 }

@@ -41,6 +41,7 @@ std::optional<std::string_view> ShellState::variable(std::string_view name) cons
 }
 
 std::string ShellState::shown_directory() const {
+    if (directory.empty()) return "~";
     std::string shown(variable("PWD").value_or(directory));
     const std::string_view home = variable("HOME").value_or("");
     const bool in_home = home.size() > 1 && shown.starts_with(home) && (shown.size() == home.size() || shown[home.size()] == '/');

@@ -13,7 +13,7 @@
 namespace rc {
 
 struct ShellState {
-    std::string directory;
+    std::string directory; // empty: the home directory
     std::uint64_t umask{};
     std::vector<std::string> environment; // NAME=VALUE
 

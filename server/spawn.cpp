@@ -379,6 +379,8 @@ struct Connections {
     Descriptor error;
 };
 
+Descriptor open_nothing() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
 Connections make_pipes(const SpawnOptions& options) {
     Connections made;
     Pipe output = make_pipe();
@@ -389,7 +391,7 @@ Connections make_pipes(const SpawnOptions& options) {
         made.child_input = std::move(input.read);
         made.input = std::move(input.write);
     } else {
-        made.child_input = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        made.child_input = open_nothing();
     }
     if (!options.combine) {
         Pipe error = make_pipe();
@@ -402,9 +404,13 @@ Connections make_pipes(const SpawnOptions& options) {
 Connections make_terminal(const SpawnOptions& options, const Account& account) {
     Connections made;
     Terminal terminal = open_terminal(*options.terminal, account);
-    if (options.input) made.input = Descriptor(::fcntl(terminal.master.get(), F_DUPFD_CLOEXEC, 0));
+    if (options.input) {
+        made.input = Descriptor(::fcntl(terminal.master.get(), F_DUPFD_CLOEXEC, 0));
+        made.child_input = Descriptor(::fcntl(terminal.slave.get(), F_DUPFD_CLOEXEC, 0));
+    } else {
+        made.child_input = open_nothing();
+    }
     made.output = std::move(terminal.master);
-    made.child_input = Descriptor(::fcntl(terminal.slave.get(), F_DUPFD_CLOEXEC, 0));
     made.child_output = std::move(terminal.slave);
     return made;
 }

@@ -71,7 +71,7 @@ public:
     // The state that the command ended with, as exit's body; empty: none.
     [[nodiscard]] std::string state() const;
 
-    std::optional<boost::asio::writable_pipe> input; // absent: the child reads /dev/null, or what nobody types
+    std::optional<boost::asio::writable_pipe> input; // absent: the child reads /dev/null
     std::optional<boost::asio::readable_pipe> output;
     std::optional<boost::asio::readable_pipe> error; // absent: stderr goes into output
 

@@ -26,6 +26,9 @@ namespace rc {
 
 namespace {
 
+// Its stdin may be /dev/null.
+constexpr int terminal = STDOUT_FILENO;
+
 constexpr int not_executable = 126;
 constexpr int not_found = 127;
 
@@ -41,9 +44,9 @@ void tell(const T& value) {
 template <class Change>
 void change_modes(Change change) {
     termios modes{};
-    if (::tcgetattr(STDIN_FILENO, &modes) != 0) return;
+    if (::tcgetattr(terminal, &modes) != 0) return;
     change(modes);
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &modes);
+    ::tcsetattr(terminal, TCSANOW, &modes);
 }
 
 class TerminalLeader {
@@ -54,7 +57,7 @@ public:
     }
 
     int run() {
-        ::ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+        ::ioctl(terminal, TIOCSCTTY, 0);
         watch_signals();
         if (!start()) return 1;
         if (!hold_) let_go();
@@ -91,7 +94,7 @@ private:
         gate_.close();
         ::prctl(PR_SET_PDEATHSIG, SIGHUP);
         ::setpgid(0, 0);
-        ::tcsetpgrp(STDIN_FILENO, ::getpid());
+        ::tcsetpgrp(terminal, ::getpid());
         sigset_t none;
         sigemptyset(&none);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -110,7 +113,7 @@ private:
 
     // What was typed before the command is in the terminal by now, unechoed.
     void let_go() {
-        pollfd arrived{STDIN_FILENO, POLLIN, 0};
+        pollfd arrived{terminal, POLLIN, 0};
         ::poll(&arrived, 1, 0); // waits for what is on its way through the kernel
         if (hold_) change_modes([](termios& modes) { modes.c_lflag |= ECHO; });
         const std::byte open{1};
@@ -151,7 +154,7 @@ private:
 
     // What the command left behind in the background goes on there, but reads the terminal no more.
     void drain() {
-        ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+        ::tcsetpgrp(terminal, ::getpgrp());
         change_modes([](termios& modes) {
             modes.c_iflag = 0;
             modes.c_lflag = 0;
@@ -161,8 +164,7 @@ private:
         std::string left(most_left, '\0');
         std::size_t size = 0;
         ssize_t count = 0;
-        while ((count = ::read(STDIN_FILENO, left.data() + size, left.size() - size)) > 0)
-            size += static_cast<std::size_t>(count);
+        while ((count = ::read(terminal, left.data() + size, left.size() - size)) > 0) size += static_cast<std::size_t>(count);
         tell(static_cast<std::uint64_t>(size));
         write_all(control_descriptor, as_bytes(std::string_view(left).substr(0, size)));
         const Descriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));

@@ -11,8 +11,8 @@
 
 namespace rc {
 
-// The first word of its command line; then come `options` (letters, or -), the program and its arguments. Descriptors 0 to 2 are the
-// terminal.
+// The first word of its command line; then come `options` (letters, or -), the program and its arguments. Descriptors 1 and 2 are the
+// terminal, 0 is the terminal or /dev/null.
 inline constexpr std::string_view terminal_verb = "terminal";
 // The options. `hold`: the command starts at LeaderOrder::go, which also makes the terminal echo. `state`: the program is a
 // shell with a command line, which is to leave its state in state_descriptor (see command_state.hpp).

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import tempfile
 import termios
+import unicodedata
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
@@ -25,7 +26,8 @@ class Screen:
     def __init__(self, place: Place, columns: int = 100, rows: int = 30, env: dict[str, str] | None = None):
         self.columns = columns
         self._directory = tempfile.TemporaryDirectory(prefix="tmux")
-        self._environment = base_environment(place.home) | {"LC_ALL": "C.UTF-8", "PS1": "shell$ "} | (env or {})
+        self._environment = base_environment(place.home) | (env or {})
+        self._environment |= {"LC_ALL": "C.UTF-8", "PS1": "shell$ "}
         del self._environment["TERM"]
         try:
             self._tmux("start-server", ";", "set-option", "-g", "status", "off", ";",
@@ -54,6 +56,8 @@ class Screen:
         self._tmux("send-keys", *names)
 
     def type(self, text: str) -> None:
+        if text.endswith(";"):  # which would separate commands of tmux
+            text = text[:-1] + "\\;"
         self._tmux("send-keys", "-l", "--", text)
 
     def paste(self, text: str) -> None:
@@ -108,7 +112,8 @@ class Screen:
 
     def _last_is(self, pattern: re.Pattern[str]) -> bool:
         rows = self.rows()
-        return bool(rows) and bool(pattern.fullmatch(rows[-1])) and self.cursor() == (len(rows[-1]) + 1, len(rows) - 1)
+        there = bool(rows) and bool(pattern.fullmatch(rows[-1]))
+        return there and self.cursor() == (_width(rows[-1]) + 1, len(rows) - 1)
 
     def _await(self, condition: Any, what: object) -> Any:
         try:
@@ -116,10 +121,20 @@ class Screen:
         except AssertionError as failure:
             raise AssertionError(f"{failure}; the screen:\n{self.text()}") from None
 
+    def type_seen(self, text: str) -> None:
+        """Types text at the end of the last row, and waits until it is echoed."""
+        self.type(text)
+        self._await(lambda: _squeezed(self.rows()).endswith(_squeezed([text])), f"the echo of {text!r}")
+
+    def expect_change(self, *names: str) -> None:
+        """Presses keys that must change something."""
+        before = self.text(), self.cursor()
+        self.keys(*names)
+        self._await(lambda: (self.text(), self.cursor()) != before, f"what {names} do")
+
     def enter(self, line: str) -> None:
         """Types a line, and Enter when all of it is seen."""
-        self.type(line)
-        self._await(lambda: _squeezed(self.rows()).endswith(_squeezed([line])), f"the echo of {line!r}")
+        self.type_seen(line)
         self.keys("Enter")
 
     def ask(self, line: str) -> list[str]:
@@ -133,9 +148,9 @@ class Screen:
             end += 1
         return rows[end:-1]
 
-    def start(self, host: str, *options: str) -> None:
+    def start(self, *words: str) -> None:
         """Starts the client at the shell; when it has ended, its status follows."""
-        self.type(f"{shlex.join([RCMD, *options, host])}; echo left with $?")
+        self.type(f"{shlex.join([RCMD, *words])}; echo left with $?")
         self.keys("Enter")
 
     def client_pid(self) -> int:
@@ -149,6 +164,10 @@ class Screen:
         """Waits until the client has ended and the shell is there again."""
         self.expect_last(AT_SHELL)
         assert f"left with {status}" in self.text(), self.text()
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _squeezed(rows: list[str]) -> str:
@@ -176,6 +195,6 @@ def screen_of(place: Place, **options: Any) -> Iterator[Screen]:
 def prompt_on_screen(server: Server, *arguments: str, **options: Any) -> Iterator[Screen]:
     """A client at its first prompt."""
     with screen_of(server.place, **options) as screen:
-        screen.start(server.host, *arguments)
+        screen.start(*arguments, server.host)
         screen.expect_last(AT_PROMPT)
         yield screen

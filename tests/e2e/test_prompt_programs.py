@@ -23,7 +23,7 @@ def at_home(server: Server, home: Path, **options: int) -> Iterator[Screen]:
 def test_vim_edits_and_saves_a_file(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("first line\nsecond line\n")
     with at_home(server, tmp_path) as screen:
-        screen.enter("vim -N -u NONE -i NONE file")
+        screen.enter("vim -N -n -u NONE -i NONE file")
         screen.expect("^first line$")
         screen.keys("G", "o")
         screen.type("third 中文 line")
@@ -42,7 +42,7 @@ def test_vim_edits_and_saves_a_file(server: Server, tmp_path: Path) -> None:
 def test_vim_uses_the_whole_screen_and_follows_its_size(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("".join(f"line {number}\n" for number in range(1, 101)))
     with at_home(server, tmp_path, columns=80, rows=24) as screen:
-        screen.enter("vim -N -u NONE -i NONE file")
+        screen.enter("vim -N -n -u NONE -i NONE file")
         screen.expect("^line 23$")
         assert "line 24" not in screen.text()
         screen.resize(120, 40)

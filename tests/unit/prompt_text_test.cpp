@@ -41,6 +41,8 @@ TEST(PromptText, colours_take_no_place) {
     EXPECT_FALSE(hidden);
     EXPECT_EQ(visible, "box:/tmp [3]> ");
     EXPECT_NE(shown.find("\x1b["), std::string::npos);
+    for (const std::string& text : {shown, show({"box", "", 3, true}), show({"", "", 0, true})})
+        EXPECT_EQ(text.find("\x01\x01"), std::string::npos) << "nothing stands between two sequences";
     EXPECT_EQ(show({"box", "/tmp", 3, false}).find('\x1b'), std::string::npos);
 }
 

@@ -39,6 +39,7 @@ TEST(ShellState, the_directory_is_shown_as_the_user_calls_it) {
         std::string shown;
     };
     const std::vector<Case> table = {
+        {"", {"HOME=/home/bob"}, "~"},
         {"/tmp", {}, "/tmp"},
         {"/home/bob", {"HOME=/home/bob"}, "~"},
         {"/home/bob/x", {"HOME=/home/bob"}, "~/x"},
