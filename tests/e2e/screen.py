@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
 
-from harness import RCMD, Place, Server, base_environment, children, run, wait_for
+from harness import RCMD, Place, Server, base_environment, children, mark, marked_programs, run, wait_for
 
 # A row with nothing but the prompt; tmux does not show blanks at the end of a row.
 AT_PROMPT = re.compile(r"127\.0\.0\.1:.*>")
@@ -147,6 +147,12 @@ class Screen:
         while not _squeezed(rows[begin:end]).endswith(_squeezed([line])):
             end += 1
         return rows[end:-1]
+
+    def enter_sleep(self, line: str = "true") -> None:
+        """Runs a line that then sleeps; dash may lose a signal that comes before the program runs."""
+        name = mark()
+        self.enter(f"{line}; export {name}=1; sleep 1000")
+        self._await(lambda: "sleep" in marked_programs(name), "the command to run")
 
     def start(self, *words: str) -> None:
         """Starts the client at the shell; when it has ended, its status follows."""

@@ -111,7 +111,8 @@ def test_ctrl_c_during_a_command_ends_it_and_not_the_client(server: Server) -> N
 
 def test_a_command_reads_what_is_typed_next(server: Server) -> None:
     with prompt(server) as shell:
-        enter(shell, "cat")
+        enter(shell, "echo up; cat")
+        shell.expect_exact("up\r\n")
         shell.sendline("one more line")
         shell.expect_exact("one more line\r\none more line\r\n")
         shell.sendeof()

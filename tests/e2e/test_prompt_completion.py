@@ -205,7 +205,8 @@ def test_typing_goes_on_after_tab_without_losing_a_key(server: Server, tmp_path:
 
 def test_a_tab_in_what_a_command_reads_is_a_tab(server: Server, tmp_path: Path) -> None:
     with inside(server, tmp_path) as screen:
-        screen.enter("cat > got")
+        screen.enter("echo up; cat > got")
+        screen.expect("^up$")
         screen.type("one\ttwo")
         screen.keys("Enter", "C-d")
         screen.expect_last(AT_PROMPT)

@@ -139,8 +139,7 @@ def test_a_running_program_learns_of_a_new_size(server: Server, tmp_path: Path) 
 
 def test_ctrl_c_ends_a_command(server: Server, tmp_path: Path) -> None:
     with at_home(server, tmp_path) as screen:
-        screen.enter("echo up; sleep 1000")
-        screen.expect("^up$")
+        screen.enter_sleep()
         screen.keys("C-c")
         screen.expect_last(AT_PROMPT)
         assert screen.rows()[-1].endswith(" [130 INT]>")
@@ -150,9 +149,7 @@ def test_ctrl_c_ends_a_command(server: Server, tmp_path: Path) -> None:
 
 def test_ctrl_backslash_quits_a_command(server: Server, tmp_path: Path) -> None:
     with at_home(server, tmp_path) as screen:
-        screen.ask("ulimit -c 0")
-        screen.enter("cd /; ulimit -c 0; echo up; sleep 1000")
-        screen.expect("^up$")
+        screen.enter_sleep("ulimit -c 0")
         screen.keys("C-\\")
         screen.expect_last(AT_PROMPT)
         assert screen.rows()[-1].endswith(" [131 QUIT]>")
@@ -162,7 +159,8 @@ def test_ctrl_backslash_quits_a_command(server: Server, tmp_path: Path) -> None:
 def test_a_stopped_command_goes_on(server: Server, tmp_path: Path) -> None:
     """Nobody at the prompt could make it go on."""
     with at_home(server, tmp_path) as screen:
-        screen.enter("cat")
+        screen.enter("echo up; cat")
+        screen.expect("^up$")
         screen.keys("C-z")
         screen.expect(r"^\^Z")
         screen.enter("still there")

@@ -153,8 +153,7 @@ def test_a_command_ended_by_a_signal_leaves_the_state_as_it_was(screen: Screen, 
 
 def test_an_interrupted_command_leaves_the_state_as_it_was(screen: Screen) -> None:
     screen.ask("cd /tmp; export A=1")
-    screen.enter("cd /usr; export A=2; echo up; sleep 1000")
-    screen.expect("^up$")
+    screen.enter_sleep("cd /usr; export A=2")
     screen.keys("C-c")
     screen.expect_last(AT_PROMPT)
     assert screen.rows()[-1] == "127.0.0.1:/tmp [130 INT]>"
@@ -231,12 +230,13 @@ def test_nothing_of_the_mechanism_is_seen(screen: Screen, server: Server) -> Non
     assert traced == [*server.rcmd("set -x; echo hello").message.splitlines(), "hello"]
     assert not [row for row in screen.ask("env") if re.search("state|/proc", row)]
     assert screen.ask("jobs") == []
-    descriptors = "ls -1 /proc/$$/fd; true"
+    descriptors = "ls -1 /proc/self/fd; true"
     assert screen.ask(descriptors) == server.rcmd(descriptors, options=["-tt"]).out.decode().splitlines()
 
 
 def test_nothing_of_the_mechanism_is_read(screen: Screen, tmp_path: Path) -> None:
-    screen.enter(f"cat > {tmp_path}/read")
+    screen.enter(f"echo up; cat > {tmp_path}/read")
+    screen.expect("^up$")
     screen.enter("first")
     screen.enter("second")
     screen.keys("C-d")

@@ -168,7 +168,8 @@ def test_tilde_dot_ends_the_connection_and_the_client(server: Server, keys: list
 def test_a_tilde_within_a_line_and_two_at_its_beginning_are_for_the_command(server: Server,
                                                                             tmp_path: Path) -> None:
     with client(server) as (screen, _):
-        screen.enter(f"cat > {tmp_path}/typed; od -c {tmp_path}/typed")
+        screen.enter(f"echo up; cat > {tmp_path}/typed; od -c {tmp_path}/typed")
+        screen.expect("^up$")
         screen.type("a~.\r~~.\r~x\r")
         screen.expect("^~x$")
         screen.keys("C-d")
