@@ -36,9 +36,17 @@ private:
     }
 
     asio::awaitable<void> attend() {
-        {
-            Signals signals(executor_);
+        std::optional<Failure> problem;
+        try {
+            Signals signals(executor_, link_);
             co_await race(join(start_until_stopped(), deliver_jobs()), pass_on(signals));
+        } catch (const Failure& failure) {
+            problem = failure;
+        }
+        if (problem) {
+            link_.abandon();
+            co_await link_.flush();
+            throw Failure(*problem);
         }
         if (link_.failure() && !loss_explained_) {
             const int status = reporter_.idle_link_lost(*link_.failure());
@@ -95,11 +103,14 @@ private:
         if (options_.json) co_await deliver(job, collect_in(captured.out), collect_in(captured.err));
         else co_await deliver(job, write_to(out_, "stdout"), write_to(err_, "stderr"));
         if (job.exit) link_.release(job);
+        const bool output_lost = job.failure && (job.failure->code() == "output" || job.failure->code() == "pipe");
+        if (output_lost) { // which fails the jobs behind it, too
+            link_.abandon();
+            co_await link_.flush();
+        }
         const int status = reporter_.finished(job, options_.json ? &captured : nullptr);
         if (status_ == 0) status_ = status;
         if (status_ != 0 && !options_.keep_going) stop();
-        const bool output_lost = job.failure && job.failure->code() == "output";
-        if (output_lost) link_.drop(); // which fails the jobs behind it, too
         loss_explained_ = loss_explained_ || output_lost || (job.failure && link_.failure());
     }
 
@@ -110,6 +121,8 @@ private:
         for (const auto& job : jobs_) link_.signal(*job, signal_name(number));
         stop();
         co_await signals.next();
+        link_.abandon();
+        co_await link_.flush();
         print_error("jobs are still ending; not waiting for them any longer");
         std::_Exit(255);
     }

@@ -55,16 +55,17 @@ asio::awaitable<void> move_bytes(RemoteJob& job, Outputs& outputs, Keys keys) {
 asio::awaitable<void> run_raw(Link& link, RemoteJob& job, Outputs& outputs) {
     const auto executor = co_await asio::this_coro::executor;
     Terminal terminal(executor, STDIN_FILENO);
-    Signals signals(executor);
+    terminal.around_stop = [&link](std::function<void()> stop) { return link.while_stopped(std::move(stop)); };
+    Signals signals(executor, link);
     Typed typed(executor, STDIN_FILENO);
     Sink out = outputs.out();
     co_await race(
-        run_on_terminal(link, job, terminal, typed, std::move(out)), signals.forward_from_terminal(link, job), terminal.guard());
+        run_on_terminal(link, job, terminal, typed, std::move(out)), signals.forward_from_terminal(job), terminal.guard());
 }
 
 asio::awaitable<void> run_plain(Link& link, RemoteJob& job, Outputs& outputs, Keys keys) {
-    Signals signals(co_await asio::this_coro::executor);
-    co_await race(move_bytes(job, outputs, keys), signals.forward(link, job));
+    Signals signals(co_await asio::this_coro::executor, link);
+    co_await race(move_bytes(job, outputs, keys), signals.forward(job));
 }
 
 asio::awaitable<void> attend(Link& link, RemoteJob& job, Outputs& outputs) {
@@ -75,7 +76,7 @@ asio::awaitable<void> attend(Link& link, RemoteJob& job, Outputs& outputs) {
         link.release(job);
         link.close();
     } else {
-        link.drop();
+        link.abandon();
     }
 }
 
@@ -117,6 +118,7 @@ JobRequest make_request(const ClientOptions& options) {
     request.combine = options.combine;
     request.wait_eof = options.wait_eof;
     request.timeout = options.timeout;
+    request.keep = options.keep;
     return request;
 }
 

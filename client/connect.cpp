@@ -1,5 +1,6 @@
 #include "client/connect.hpp"
 
+#include "client/failure.hpp"
 #include "common/bytes.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::chrono::seconds connect_timeout{10}; // for all addresses of a host together
 constexpr std::chrono::seconds answer_timeout{10};  // for TLS and the server's proof
+constexpr int attempts = 3;                         // if a connection breaks before that
 
 // getaddrinfo() itself: a command has nothing else to do meanwhile, and Asio would start a thread for it.
 std::vector<tcp::endpoint> resolve(const ClientOptions& options) {
@@ -64,6 +66,14 @@ asio::awaitable<tcp::socket> open_socket(const ClientOptions& options) {
     throw Failure("not_rcmd_server", "what answers on " + host_and_port(options) + " is not an rcmd-server: " + problem);
 }
 
+asio::awaitable<std::unique_ptr<Connection>> connect_once(const ClientOptions& options, const Key& key, asio::ssl::context& tls) {
+    tcp::socket socket = co_await open_socket(options);
+    auto connection = std::make_unique<Connection>(std::move(socket), tls);
+    const bool answered = co_await with_deadline(connection->secure(key, options.target.user), answer_timeout);
+    if (!answered) not_rcmd_server(options, "it says nothing for " + std::to_string(answer_timeout.count()) + " s");
+    co_return connection;
+}
+
 } // namespace
 
 std::string host_and_port(const ClientOptions& options) {
@@ -72,17 +82,19 @@ std::string host_and_port(const ClientOptions& options) {
     return escape(brackets ? '[' + host + ']' : host, 256) + ':' + std::to_string(options.port);
 }
 
-asio::awaitable<std::unique_ptr<Link>> connect(const ClientOptions& options, const Key& key, asio::ssl::context& tls) {
-    tcp::socket socket = co_await open_socket(options);
-    auto link = std::make_unique<Link>(std::move(socket), tls);
-    try {
-        if (co_await with_deadline(link->secure(key, options.target.user), answer_timeout)) co_return link;
-    } catch (const boost::system::system_error& error) {
-        not_rcmd_server(options, error.code().message());
-    } catch (const Error& error) {
-        not_rcmd_server(options, escape(error.what(), 1024));
+asio::awaitable<std::unique_ptr<Connection>> connect(const ClientOptions& options, const Key& key, asio::ssl::context& tls) {
+    std::string problem;
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+        try {
+            co_return co_await connect_once(options, key, tls);
+        } catch (const boost::system::system_error& error) {
+            problem = error.code().message(); // a network may break off anything
+        } catch (const Error& error) {
+            problem = escape(error.what(), 1024);
+            break;
+        }
     }
-    not_rcmd_server(options, "it says nothing for " + std::to_string(answer_timeout.count()) + " s");
+    not_rcmd_server(options, problem);
 }
 
 } // namespace rc

@@ -14,7 +14,7 @@ constexpr std::size_t largest_collected = 64 * 1024 * 1024;
 
 asio::awaitable<void> write_bytes(Output& output, const std::string& name, std::span<const std::byte> bytes) {
     const int error = co_await output.write(bytes);
-    if (error == EPIPE) die_of(SIGPIPE);
+    if (error == EPIPE) throw Failure("pipe", name + " is closed", Ran::yes, 128 + SIGPIPE);
     if (error != 0)
         throw Failure("output", "cannot write to " + name + ": " + std::strerror(error) + "; output is lost", Ran::yes);
 }

@@ -3,8 +3,8 @@
 #include "client/exit_status.hpp"
 #include "common/bytes.hpp"
 #include "common/codec.hpp"
-#include "common/described_json.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <string_view>
 #include <utility>
@@ -14,70 +14,46 @@ namespace rc {
 
 namespace {
 
-constexpr std::uint64_t version = 1;
+constexpr std::chrono::hours longest_keep{24 * 365};
+constexpr std::chrono::seconds farewell{1}; // for what is to be sent last
+constexpr std::chrono::milliseconds first_pause{50};
+constexpr std::chrono::milliseconds longest_pause{5000};
 
-Challenge take_challenge(Message& message) {
-    if (const auto* error = std::get_if<ErrorMessage>(&message)) throw to_failure(*error, Ran::no);
-    Challenge challenge = std::get<Challenge>(std::move(message));
-    if (challenge.version != version)
-        throw Error(ErrorCode::unsupported_version, "it chose a version of the protocol that was not offered");
-    if (!challenge.features.empty()) throw Error(ErrorCode::bad_message, "it chose a feature that was not offered");
-    return challenge;
+// What may go away by itself.
+bool may_pass(const Failure& failure) {
+    return failure.code() == "no_server" || failure.code() == "no_host" || failure.code() == "not_rcmd_server" ||
+           failure.code() == "busy";
 }
 
-Salt read_salt(const std::string& text) {
-    const auto bytes = from_base64(text);
-    Salt salt;
-    if (!bytes || bytes->size() != salt.size()) throw Error(ErrorCode::bad_message, "field 'salt' is not 16 bytes in base64");
-    std::ranges::copy(*bytes, salt.begin());
-    return salt;
-}
+Failure lost_for_good(const std::string& problem) { return {"lost", "the connection was lost: " + problem, Ran::unknown}; }
 
 } // namespace
 
-Link::Link(asio::ip::tcp::socket socket, asio::ssl::context& tls)
-    : executor_(socket.get_executor()), channel_(std::move(socket), tls, Peer::client), sender_(channel_, outbox_, executor_),
-      client_id_(to_hex(make_random<Salt>())) {}
-
-asio::awaitable<void> Link::secure(const Key& key, const std::string& user) {
-    co_await channel_.handshake();
-    Hello hello;
-    hello.versions = {version};
-    hello.key_id = key.id;
-    hello.user = user;
-    hello.nonce = to_base64(make_random<Nonce>());
-    const std::string frame = encode_message(hello);
-    co_await channel_.send(frame, {});
-
-    Incoming incoming = co_await channel_.receive();
-    const std::string transcript = make_transcript(std::string_view(frame).substr(4), incoming.header, channel_.binding());
-    const std::vector<std::byte> proof(incoming.body.begin(), incoming.body.end());
-    const Challenge challenge = take_challenge(incoming.message);
-    const ClientKeys keys = derive_keys(key.secret, read_salt(challenge.salt));
-    if (!equal(server_proof(keys.server_key, transcript), proof)) {
-        throw Failure("auth_failed",
-            "authentication failed: the server does not know the key '" + key.id +
-                "', knows another one by that name, or is not the host it claims to be; to let this key in, add the line "
-                "that 'rcmd keygen --line' prints to authorized_keys there");
-    }
-    boot_ = challenge.boot;
-    uptime_ = challenge.uptime;
-    channel_.set_phase(Phase::proof);
-    const Digest mine = client_proof(keys, transcript);
-    outbox_.push(Auth{}, as_text(mine));
+Link::Link(
+    const asio::any_io_executor& executor, std::unique_ptr<Connection> connection, Dial dial, std::chrono::seconds patience)
+    : executor_(executor), connection_(std::move(connection)), dial_(std::move(dial)), patience_(patience), closing_(executor),
+      client_id_(to_hex(make_random<Salt>())) {
+    outbox_.push(Auth{}, as_text(connection_->proof));
 }
 
 void Link::start(const std::shared_ptr<RemoteJob>& job) {
-    ExecFrame frame = make_exec(*job);
-    frame.header.boot = boot_;
-    frame.header.uptime = uptime_;
-    frame.header.client = client_id_;
-    frame.header.generation = 1;
+    make_exec(*job); // throws before anything is noted
+    job->boot = connection_->boot;
+    job->uptime = connection_->uptime;
     job->ran = Ran::unknown;
     jobs_.emplace(job->id(), job);
-    outbox_.push(frame.header, frame.body);
-    outbox_.add(job->streams);
+    request(*job);
     if (failure_) lose(*failure_);
+}
+
+void Link::request(RemoteJob& job) {
+    ExecFrame frame = make_exec(job);
+    frame.header.boot = job.boot;
+    frame.header.uptime = job.uptime;
+    frame.header.client = client_id_;
+    frame.header.generation = generation_;
+    outbox_.push(frame.header, frame.body);
+    outbox_.add(job.streams);
 }
 
 void Link::start_or_fail(const std::shared_ptr<RemoteJob>& job) {
@@ -89,19 +65,51 @@ void Link::start_or_fail(const std::shared_ptr<RemoteJob>& job) {
 }
 
 void Link::signal(RemoteJob& job, const std::string& name) {
-    Signal message;
-    message.job = job.id();
-    message.number = ++job.signals;
-    message.name = name;
-    outbox_.push(message);
+    job.signals.push_back(name);
+    say_signals(job, job.signals.size() - 1);
+}
+
+void Link::say_signals(const RemoteJob& job, std::size_t known) {
+    for (std::size_t index = known; index < job.signals.size(); ++index) {
+        Signal message;
+        message.job = job.id();
+        message.number = index + 1;
+        message.name = job.signals[index];
+        outbox_.push(message);
+    }
 }
 
 void Link::resize(RemoteJob& job, const WindowSize& size) {
+    if (!job.request.pty) return;
+    job.request.pty->rows = size.rows;
+    job.request.pty->columns = size.columns;
     Resize message;
     message.job = job.id();
     message.rows = size.rows;
     message.columns = size.columns;
     outbox_.push(message);
+}
+
+asio::awaitable<void> Link::while_stopped(std::function<void()> stop) {
+    say_keep(longest_keep);
+    co_await flush();
+    stop();
+    say_keep(std::nullopt);
+}
+
+// Nothing: what each job has asked for.
+void Link::say_keep(std::optional<std::chrono::seconds> duration) {
+    for (const auto& [id, job] : jobs_) {
+        Keep message;
+        message.job = id;
+        message.seconds = static_cast<std::uint64_t>(duration.value_or(job->request.keep).count());
+        outbox_.push(message);
+    }
+}
+
+asio::awaitable<void> Link::flush() {
+    const auto deadline = Clock::now() + farewell;
+    while (outbox_.queued() > 0 && Clock::now() < deadline) co_await sleep_for(std::chrono::milliseconds(5));
 }
 
 void Link::release(RemoteJob& job) {
@@ -113,23 +121,129 @@ void Link::release(RemoteJob& job) {
 }
 
 asio::awaitable<void> Link::run() {
-    std::optional<Failure> why;
-    try {
-        const std::size_t first = co_await race(read(), sender_.run());
-        if (first == 1) co_return; // close()
-    } catch (const Failure& failure) {
-        why = failure;
-    } catch (const Error& error) {
-        why.emplace("protocol", std::string("the server broke the protocol: ") + escape(error.what(), 1024), Ran::unknown);
-    } catch (const boost::system::system_error& error) {
-        why.emplace("lost", "the connection was lost: " + error.code().message(), Ran::unknown);
+    for (;;) {
+        std::optional<Failure> why;
+        std::string problem;
+        try {
+            co_await serve();
+            co_return; // close()
+        } catch (const Failure& failure) {
+            why = failure;
+        } catch (const Error& error) {
+            why.emplace("protocol", std::string("the server broke the protocol: ") + escape(error.what(), 1024), Ran::unknown);
+        } catch (const boost::system::system_error& error) {
+            problem = error.code().message();
+        }
+        if (!why && is_closing_) co_return;
+        if (!why) why = co_await reconnect(problem);
+        if (!why) continue;
+        lose(*why);
+        co_return;
     }
-    lose(*why);
 }
 
-void Link::close() { sender_.finish(); }
+asio::awaitable<void> Link::serve() {
+    heard_ = Clock::now();
+    sender_.emplace(connection_->channel, outbox_, executor_);
+    if (is_closing_) sender_->finish();
+    co_await race(read(), sender_->run(), watch(), give_up_farewell());
+}
 
-void Link::drop() { channel_.close(); }
+// Notices a server, or a network, that says nothing any more.
+asio::awaitable<void> Link::watch() {
+    for (;;) {
+        co_await sleep_for(limits::ping_after);
+        const auto silence = Clock::now() - heard_;
+        if (silence >= limits::longest_silence) throw boost::system::system_error(asio::error::timed_out);
+        if (silence >= limits::ping_after) outbox_.push(Ping{});
+    }
+}
+
+asio::awaitable<void> Link::give_up_farewell() {
+    co_await closing_.wait();
+    co_await sleep_for(farewell);
+}
+
+// Nothing if the link is there again.
+asio::awaitable<std::optional<Failure>> Link::reconnect(std::string problem) {
+    const auto lost = Clock::now();
+    if (patience_.count() == 0) co_return lost_for_good(problem);
+    on_lost(problem);
+    Clock::duration pause = first_pause;
+    std::optional<Failure> why;
+    while (!is_closing_ && Clock::now() + pause < lost + patience_) {
+        co_await with_deadline(closing_.wait(), pause);
+        if (is_closing_) break;
+        pause = std::min<Clock::duration>(2 * pause, longest_pause);
+        why = Failure("lost", problem);
+        co_await race(dial_again(why), closing_.wait());
+        if (!why) {
+            rejoin();
+            on_back(Clock::now() - lost);
+            co_return std::nullopt;
+        }
+        if (!is_closing_ && !may_pass(*why)) co_return why;
+    }
+    co_return lost_for_good(why ? why->what() : problem);
+}
+
+asio::awaitable<void> Link::dial_again(std::optional<Failure>& problem) {
+    try {
+        connection_ = co_await dial_();
+        problem.reset();
+    } catch (const Failure& failure) {
+        problem = Failure(failure.code(), failure.what(), Ran::unknown);
+    }
+}
+
+// What was queued and lost is made anew from what the jobs are.
+void Link::rejoin() {
+    ++generation_;
+    welcome_ = false;
+    outbox_.clear();
+    outbox_.push(Auth{}, as_text(connection_->proof));
+    for (const auto& [id, job] : std::map(jobs_)) {
+        if (job->over()) continue;
+        job->streams.resume();
+        if (job->ran != Ran::yes) {
+            request(*job);
+            say_signals(*job, 0);
+        } else if (job->boot != connection_->boot) {
+            job->fail(Failure("restarted", "the server has been restarted and does not know the job any more", Ran::yes));
+        } else {
+            attach(*job);
+        }
+    }
+}
+
+void Link::attach(RemoteJob& job) {
+    const auto received = [&](StreamName name) {
+        const RecvStream* stream = job.streams.receiver(name);
+        return stream != nullptr ? std::optional(stream->received()) : std::nullopt;
+    };
+    Attach message;
+    message.job = job.id();
+    message.client = client_id_;
+    message.generation = generation_;
+    message.stdout_ = received(StreamName::stdout_);
+    message.stderr_ = received(StreamName::stderr_);
+    if (job.request.pty) message.pty = WindowSize{job.request.pty->rows, job.request.pty->columns};
+    outbox_.push(message);
+}
+
+void Link::close() {
+    is_closing_ = true;
+    closing_.notify();
+    if (sender_) sender_->finish();
+}
+
+void Link::abandon() {
+    for (const auto& [id, job] : std::map(jobs_)) {
+        job->fail(Failure("left", "the client has given up the job", job->ran));
+        release(*job);
+    }
+    close();
+}
 
 void Link::lose(const Failure& why) {
     failure_ = why;
@@ -141,9 +255,10 @@ void Link::lose(const Failure& why) {
 
 asio::awaitable<void> Link::read() {
     for (;;) {
-        const Incoming incoming = co_await channel_.receive();
+        const Incoming incoming = co_await connection_->channel.receive();
+        heard_ = Clock::now();
         take(incoming);
-        co_await sender_.room();
+        co_await sender_->room();
     }
 }
 
@@ -155,8 +270,8 @@ RemoteJob* Link::find(const std::string& id) {
 void Link::take(const Incoming& incoming) {
     if (std::holds_alternative<Welcome>(incoming.message)) {
         welcome_ = true;
-        channel_.set_phase(Phase::open);
-        on_welcome();
+        connection_->channel.set_phase(Phase::open);
+        if (generation_ == 1) on_welcome();
         return;
     }
     const auto* error = std::get_if<ErrorMessage>(&incoming.message);
@@ -179,6 +294,8 @@ void Link::take_job_message(const Message& message, std::span<const std::byte> b
     else if (const auto* stop = std::get_if<Stop>(&message)) with_job(*stop, [&](RemoteJob& job) { job.streams.take(*stop); });
     else if (const auto* started = std::get_if<Started>(&message))
         with_job(*started, [&](RemoteJob& job) { take(job, *started); });
+    else if (const auto* attached = std::get_if<Attached>(&message))
+        with_job(*attached, [&](RemoteJob& job) { take(job, *attached); });
     else if (const auto* exit = std::get_if<Exit>(&message)) with_job(*exit, [&](RemoteJob& job) { take(job, *exit, body); });
     else if (const auto* error = std::get_if<ErrorMessage>(&message)) {
         if (RemoteJob* job = find(*error->job)) job->fail(to_failure(*error, job->ran == Ran::yes ? Ran::yes : Ran::no));
@@ -195,6 +312,22 @@ void Link::take(RemoteJob& job, const Started& message) {
         job.streams.open_sender(StreamName::stdin_, message.limits.stdin_, static_cast<std::size_t>(job.request.window));
     }
     on_started(job);
+}
+
+void Link::take(RemoteJob& job, const Attached& message) {
+    const auto fits = [&](StreamName name, std::uint64_t offset) {
+        const RecvStream* stream = job.streams.receiver(name);
+        return stream == nullptr || stream->stopped() || stream->received() == offset;
+    };
+    if (!fits(StreamName::stdout_, message.stdout_) || !fits(StreamName::stderr_, message.stderr_)) {
+        throw Error(ErrorCode::bad_offset, "the server does not go on where the output was cut");
+    }
+    if (SendStream* input = job.streams.sender(StreamName::stdin_)) {
+        input->resume(message.stdin_);
+        input->ack(input->acked(), message.limits.stdin_);
+    }
+    outbox_.add(job.streams);
+    say_signals(job, message.signals);
 }
 
 // The end counts only if every byte before it has come.

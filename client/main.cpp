@@ -36,11 +36,25 @@ asio::awaitable<int> run_jobs(const ClientOptions& options, const Reporter& repo
     co_return co_await run_command(options, reporter, link);
 }
 
+// The server keeps a job for `keep` after it has noticed the loss.
+std::chrono::seconds patience(const ClientOptions& options) {
+    constexpr std::chrono::seconds grace{30};
+    return options.keep.count() > 0 ? options.keep + grace : options.keep;
+}
+
+void report_on(Link& link, const ClientOptions& options, const Reporter& reporter) {
+    link.on_welcome = [&] { reporter.connected(host_and_port(options)); };
+    link.on_lost = [&](const std::string& problem) { reporter.link_lost(problem); };
+    link.on_back = [&](Clock::duration after) { reporter.link_back(after); };
+}
+
 asio::awaitable<int> run(const ClientOptions& options, const Reporter& reporter) {
     const Key key = read_key(options.key_file);
     asio::ssl::context tls = make_client_tls();
-    const std::unique_ptr<Link> link = co_await connect(options, key, tls);
-    link->on_welcome = [&] { reporter.connected(host_and_port(options)); };
+    const Dial dial = [&] { return connect(options, key, tls); };
+    const auto link =
+        std::make_unique<Link>(co_await asio::this_coro::executor, co_await connect(options, key, tls), dial, patience(options));
+    report_on(*link, options, reporter);
     co_return co_await run_jobs(options, reporter, *link);
 }
 

@@ -122,6 +122,15 @@ void add_command_options(CLI::App& app, ClientOptions& options) {
            },
            "End the command after that time")
         ->type_name("DURATION");
+    app.add_option_function<std::string>(
+           "--keep",
+           [&](const std::string& text) {
+               const auto keep = text == "0" ? std::chrono::seconds(0) : parse_duration(text);
+               if (!keep) fail("--keep " + text + ": not a DURATION");
+               options.keep = *keep;
+           },
+           "How long the command goes on when the connection is lost and does not come back (60s); 0: it ends with it")
+        ->type_name("DURATION");
     app.add_option("--cwd", options.directory, "Directory to run in (the home directory)")->type_name("DIR");
     app.add_option_function<std::string>(
            "-e,--env", [&](const std::string& text) { options.environment.push_back(text); }, "Set a variable for the command")

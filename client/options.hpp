@@ -34,6 +34,7 @@ struct ClientOptions {
     bool json = false;
     int status_fd = -1;
     std::optional<std::chrono::seconds> timeout;
+    std::chrono::seconds keep{60};        // how long a job goes on without its client, and the client tries to get back to it
     std::string directory;                // empty: the remote home
     std::vector<std::string> environment; // NAME=VALUE
 

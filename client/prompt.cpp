@@ -20,6 +20,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -62,9 +63,10 @@ class Prompt {
 public:
     Prompt(const ClientOptions& options, const Reporter& reporter, Link& link, const asio::any_io_executor& executor)
         : options_(options), reporter_(reporter), link_(link), executor_(executor), terminal_(executor, STDIN_FILENO),
-          signals_(executor), typed_(executor, STDIN_FILENO), out_(executor, STDOUT_FILENO), history_(history_file()),
+          signals_(executor, link), typed_(executor, STDIN_FILENO), out_(executor, STDOUT_FILENO), history_(history_file()),
           link_ended_(executor) {
         terminal_.hold_input();
+        terminal_.around_stop = [this](std::function<void()> stop) { return link_.while_stopped(std::move(stop)); };
         editor_.emplace(STDIN_FILENO, STDOUT_FILENO);
         for (const std::string& entry : history_.entries()) editor_->add_to_history(entry);
         if (history_.problem()) warn(*history_.problem());
@@ -73,6 +75,13 @@ public:
     asio::awaitable<void> run() { co_await join(keep_link(), race_guard()); }
 
     [[nodiscard]] int status() const { return status_; }
+
+    // `speak` writes whole lines.
+    void beside_the_line(const std::function<void()>& speak) {
+        if (is_editing()) editor_->hide();
+        speak();
+        if (is_editing()) editor_->show();
+    }
 
 private:
     asio::awaitable<void> keep_link() {
@@ -206,8 +215,7 @@ private:
         link_.start_or_fail(job);
         last_byte_ = '\n';
         Sink screen = [this](std::span<const std::byte> bytes) { return show(bytes); };
-        co_await race(
-            run_on_terminal(link_, *job, terminal_, typed_, std::move(screen)), signals_.forward_from_terminal(link_, *job));
+        co_await race(run_on_terminal(link_, *job, terminal_, typed_, std::move(screen)), signals_.forward_from_terminal(*job));
         if (job->exit) link_.release(*job);
         begin_row();
         take_end(*job);
@@ -277,6 +285,8 @@ asio::awaitable<int> run_prompt(const ClientOptions& options, const Reporter& re
         if (job.request.mode != ExecMode::subsystem) reporter.started(job);
     };
     Prompt prompt(options, reporter, link, co_await asio::this_coro::executor);
+    link.on_lost = [&](const std::string& problem) { prompt.beside_the_line([&] { reporter.link_lost(problem); }); };
+    link.on_back = [&](Clock::duration after) { prompt.beside_the_line([&] { reporter.link_back(after); }); };
     co_await prompt.run();
     co_return prompt.status();
 }

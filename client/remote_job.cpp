@@ -71,6 +71,7 @@ ExecFrame make_exec(const RemoteJob& job) {
     exec.pty = request.pty;
     exec.state = request.state;
     exec.umask = request.umask;
+    exec.keep = static_cast<std::uint64_t>(request.keep.count());
     if (request.timeout) exec.timeout = static_cast<std::uint64_t>(request.timeout->count());
     exec.limits = {request.window, request.combine ? 0 : request.window};
     return frame;

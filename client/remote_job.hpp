@@ -24,6 +24,7 @@ struct JobRequest {
     bool combine = false;
     bool wait_eof = false;
     std::optional<std::chrono::seconds> timeout;
+    std::chrono::seconds keep{60}; // how long it goes on if this client vanishes
     std::optional<Pty> pty;
     bool state = false;                    // the state at its end is wanted
     std::optional<std::uint64_t> umask;    // directory and environment are a state that an earlier command ended with
@@ -47,7 +48,9 @@ struct RemoteJob {
     JobStreams streams;
     Ran ran = Ran::no; // unknown from when the request is handed over for sending
     std::uint64_t pid{};
-    std::uint64_t signals{}; // sent so far
+    std::vector<std::string> signals; // sent so far, by name
+    std::string boot;                 // of the server, and its clock, before the job was first asked for
+    std::uint64_t uptime{};
     Clock::time_point asked = Clock::now();
     std::optional<Exit> exit;
     std::string state; // exit's body

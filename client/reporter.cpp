@@ -2,6 +2,7 @@
 
 #include "client/exit_status.hpp"
 #include "client/local_io.hpp"
+#include "client/terminal.hpp"
 #include "common/bytes.hpp"
 #include "common/described_json.hpp"
 #include "common/descriptor.hpp"
@@ -47,12 +48,18 @@ void add_end(json::object& object, const Exit& exit) {
 
 json::object error_object(const Failure& failure) { return {{"code", failure.code()}, {"message", failure.what()}}; }
 
+// As any program does whose reader goes away; the server knows by now that nobody wants the job.
+void end_by_broken_pipe(const Failure& failure) {
+    if (failure.code() == "pipe") die_of(SIGPIPE);
+}
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 } // namespace
 
 void print_error(const std::string& text) {
-    const std::string line = "rcmd: " + text + '\n';
+    std::string line = "rcmd: ";
+    line.append(text).append(row_end());
     write_all(STDERR_FILENO, as_bytes(line));
 }
 
@@ -98,6 +105,7 @@ int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
         object(result);
     }
     if (!job.exit) {
+        end_by_broken_pipe(*job.failure);
         explain(*job.failure);
         return job.failure->status();
     }
@@ -115,12 +123,26 @@ void Reporter::warn_of_early_end(const Exit& exit) const {
 }
 
 int Reporter::failed(const Failure& failure) const {
+    end_by_broken_pipe(failure);
     event({{"event", "error"}, {"code", failure.code()}, {"message", failure.what()}, {"started", ran_value(failure.ran())}});
     if (options_.json) {
         object({{"host", options_.target.host}, {"error", error_object(failure)}, {"started", ran_value(failure.ran())}});
     }
     explain(failure);
     return failure.status();
+}
+
+void Reporter::link_lost(const std::string& problem) const {
+    event({{"event", "lost"}, {"message", problem}});
+    if (!options_.quiet) print_error(escape(options_.target.host) + ": the connection was lost (" + problem + "); trying again");
+}
+
+void Reporter::link_back(Clock::duration after) const {
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(after).count();
+    event({{"event", "resumed"}, {"milliseconds", milliseconds}});
+    if (options_.quiet) return;
+    const std::string tenths = std::to_string(milliseconds / 1000) + '.' + std::to_string(milliseconds / 100 % 10);
+    print_error(escape(options_.target.host) + ": connected again after " + tenths + " s");
 }
 
 int Reporter::idle_link_lost(const Failure& failure) const {
@@ -136,7 +158,7 @@ void Reporter::explain(const Failure& failure) const {
 void Reporter::object(const json::object& object) const {
     const std::string line = json::serialize(object) + '\n';
     const int error = write_all(STDOUT_FILENO, as_bytes(line));
-    if (error == EPIPE) die_of(SIGPIPE);
+    if (error == EPIPE) throw Failure("pipe", "stdout is closed", Ran::yes, 128 + SIGPIPE);
     if (error != 0) throw Failure("output", std::string("stdout: ") + std::strerror(error), Ran::yes);
 }
 

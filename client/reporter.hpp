@@ -26,7 +26,10 @@ public:
     int finished(const RemoteJob& job, const Captured* captured) const;
     // There never was a job.
     int failed(const Failure& failure) const;
-    // The link was lost while no job was on it. Returns the exit status.
+    // The connection was lost and another one is tried; it is there.
+    void link_lost(const std::string& problem) const;
+    void link_back(Clock::duration after) const;
+    // The link was lost for good while no job was on it. Returns the exit status.
     int idle_link_lost(const Failure& failure) const;
 
 private:

@@ -4,6 +4,8 @@
 #include "client/terminal.hpp"
 #include "common/signal_name.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 
@@ -16,38 +18,46 @@ constexpr std::chrono::seconds patience{5};
 
 } // namespace
 
-Signals::Signals(const asio::any_io_executor& executor) : set_(executor) {
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+Signals::Signals(const asio::any_io_executor& executor, Link& link) : link_(link), set_(executor) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP}) {
         struct sigaction current {};
         const bool ignored = ::sigaction(number, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
         if (!ignored) set_.add(number);
     }
 }
 
-asio::awaitable<int> Signals::next() { co_return co_await set_.async_wait(asio::use_awaitable); }
-
-asio::awaitable<void> Signals::forward(Link& link, RemoteJob& job) {
-    const int number = co_await next();
-    link.signal(job, signal_name(number));
-    co_await next();
-    give_up(job);
+asio::awaitable<int> Signals::next() {
+    for (;;) {
+        const int number = co_await set_.async_wait(asio::use_awaitable);
+        if (number != SIGTSTP) co_return number;
+        co_await link_.while_stopped([] { ::kill(::getpid(), SIGSTOP); });
+    }
 }
 
-asio::awaitable<void> Signals::forward_from_terminal(Link& link, RemoteJob& job) {
+asio::awaitable<void> Signals::forward(RemoteJob& job) {
+    const int number = co_await next();
+    link_.signal(job, signal_name(number));
+    co_await another();
+    co_await give_up(job);
+}
+
+asio::awaitable<void> Signals::forward_from_terminal(RemoteJob& job) {
     const auto raw = Clock::now() + still_from_keyboard;
     while (!ending_) {
         const int number = co_await next();
-        link.signal(job, signal_name(number));
+        link_.signal(job, signal_name(number));
         const bool typed = (number == SIGINT || number == SIGQUIT) && Clock::now() < raw;
         if (!typed) ending_ = number;
     }
     co_await with_deadline(another(), patience);
-    give_up(job);
+    co_await give_up(job);
 }
 
 asio::awaitable<void> Signals::another() { co_await next(); }
 
-void Signals::give_up(const RemoteJob& job) {
+asio::awaitable<void> Signals::give_up(RemoteJob& job) {
+    link_.release(job);
+    co_await link_.flush();
     restore_terminal();
     print_error("job " + job.id() + " is still ending; not waiting for it any longer");
     std::_Exit(255); // a write that nobody reads may be under way

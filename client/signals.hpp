@@ -11,27 +11,29 @@
 
 namespace rc {
 
-// While it lives, INT, TERM, HUP and QUIT are taken, but for those that the client was started to ignore.
+// While it lives, INT, TERM, HUP, QUIT and TSTP are taken, but for those that the client was started to ignore. TSTP stops the client,
+// when the server knows that its jobs are to wait.
 class Signals {
 public:
-    explicit Signals(const asio::any_io_executor& executor);
+    Signals(const asio::any_io_executor& executor, Link& link);
 
-    // The number of the next one.
+    // The number of the next one, but for TSTP.
     asio::awaitable<int> next();
 
     // Sends the first one to the job's process group; a second one ends this program with 255. Runs until it is cancelled.
-    asio::awaitable<void> forward(Link& link, RemoteJob& job);
+    asio::awaitable<void> forward(RemoteJob& job);
     // The same while the job has the terminal, whose keys send none: so somebody wants this program to end, which it does after 5 s
     // also by itself. Interrupts that were typed just before the terminal became raw are the command's.
-    asio::awaitable<void> forward_from_terminal(Link& link, RemoteJob& job);
+    asio::awaitable<void> forward_from_terminal(RemoteJob& job);
 
     // The signal that asked this program to end while the job had the terminal.
     [[nodiscard]] std::optional<int> ending() const { return ending_; }
 
 private:
     asio::awaitable<void> another();
-    [[noreturn]] static void give_up(const RemoteJob& job);
+    asio::awaitable<void> give_up(RemoteJob& job);
 
+    Link& link_;
     asio::signal_set set_;
     std::optional<int> ending_;
 };

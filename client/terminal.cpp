@@ -64,11 +64,18 @@ void Terminal::make_raw() {
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
     ::tcsetattr(fd_, TCSANOW, &raw);
+    raw_ = true;
 }
 
-void Terminal::rest() { ::tcsetattr(fd_, TCSANOW, &resting_); }
+void Terminal::rest() {
+    ::tcsetattr(fd_, TCSANOW, &resting_);
+    raw_ = false;
+}
 
-void Terminal::restore() { ::tcsetattr(fd_, TCSANOW, &found_); }
+void Terminal::restore() {
+    ::tcsetattr(fd_, TCSANOW, &found_);
+    raw_ = false;
+}
 
 WindowSize Terminal::size() const {
     winsize window{};
@@ -84,19 +91,27 @@ asio::awaitable<void> Terminal::guard() {
         signalfd_siginfo taken{};
         if (::read(signals_.native_handle(), &taken, sizeof(taken)) != sizeof(taken)) continue;
         const int number = static_cast<int>(taken.ssi_signo);
-        if (number == SIGTSTP) suspend();
+        if (number == SIGTSTP) co_await suspend();
         else die_of(number);
     }
 }
 
-void Terminal::suspend() {
+asio::awaitable<void> Terminal::suspend() {
+    co_await around_stop([this] { stop(); });
+}
+
+void Terminal::stop() {
     termios current{};
     ::tcgetattr(fd_, &current);
+    const bool was_raw = raw_;
     restore();
     ::kill(::getpid(), SIGSTOP);
     ::tcsetattr(fd_, TCSANOW, &current);
+    raw_ = was_raw;
     on_continued();
 }
+
+std::string_view row_end() { return on_duty != nullptr && on_duty->is_raw() ? "\r\n" : "\n"; }
 
 void restore_terminal() {
     if (on_duty != nullptr) on_duty->restore();

@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <functional>
+#include <string_view>
 
 #include <termios.h>
 
@@ -32,6 +33,7 @@ public:
     void rest();
     // As it was found.
     void restore();
+    [[nodiscard]] bool is_raw() const { return raw_; }
     [[nodiscard]] WindowSize size() const;
     // Ends when the size may have changed.
     asio::awaitable<void> resized();
@@ -39,18 +41,26 @@ public:
     // Runs until it is cancelled.
     asio::awaitable<void> guard();
     // Stops this program, as Ctrl-Z does any. Returns when it is continued: then the modes are again as they were.
-    void suspend();
+    asio::awaitable<void> suspend();
+    // Called to do that; it calls `stop`.
+    std::function<asio::awaitable<void>(std::function<void()> stop)> around_stop;
     // Called after that.
     std::function<void()> on_continued = [] {};
 
 private:
+    void stop();
+
     int fd_;
+    bool raw_ = false;
     termios found_{};
     termios resting_{};
     sigset_t guarded_{};
     asio::posix::stream_descriptor signals_;
     asio::signal_set window_;
 };
+
+// What ends a row of text on stderr: \r\n while the terminal is raw.
+std::string_view row_end();
 
 // Gives the terminal its modes back, if there is one. For whoever ends the program in a hurry.
 void restore_terminal();

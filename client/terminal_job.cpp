@@ -68,16 +68,16 @@ private:
         std::optional<Escape> escape;
         while (taken < typed_.pending().size() && !escape) escape = escapes_.take(typed_.pending()[taken++], text);
         typed_.drop(taken);
-        if (escape) obey(*escape);
+        if (escape) co_await obey(*escape);
     }
 
-    void obey(Escape escape) {
+    asio::awaitable<void> obey(Escape escape) {
         switch (escape) {
         case Escape::leave:
             job_.fail(Failure("left", "the connection was ended by ~.", job_.ran));
-            link_.drop();
+            link_.abandon();
             break;
-        case Escape::suspend: terminal_.suspend(); break;
+        case Escape::suspend: co_await terminal_.suspend(); break;
         case Escape::help: write_all(STDERR_FILENO, as_bytes(escape_help())); break;
         }
     }

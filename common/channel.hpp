@@ -5,6 +5,7 @@
 #include "common/codec.hpp"
 #include "common/frame.hpp"
 #include "common/message.hpp"
+#include "common/sender.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -27,7 +28,7 @@ struct Incoming {
 
 // One side of a connection. Owns the socket; closes it when it goes. At a time, one coroutine may receive and one may
 // send. A send() that was cancelled leaves the connection unusable.
-class Channel {
+class Channel : public FrameSink {
 public:
     // `self`: which side this is. `socket` is connected; TCP options are set here.
     Channel(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context& tls, Peer self);
@@ -39,8 +40,7 @@ public:
     // The next message that is legal in the current phase. Throws Error for anything else.
     boost::asio::awaitable<Incoming> receive();
 
-    // `frames`: one or more whole frames, of which the last may lack its body; `body`: that body. Both must outlive the call.
-    boost::asio::awaitable<void> send(std::string_view frames, std::span<const std::byte> body);
+    boost::asio::awaitable<void> send(std::string_view frames, std::span<const std::byte> body) override;
 
     // Sends no more, and reads until the peer has closed, throwing away what it reads: closing at once could make the peer's
     // system discard the last message before it was read.

@@ -73,6 +73,7 @@ void check_meaning(const Exec& exec) {
 }
 
 void check_meaning(const Attach& attach) {
+    if (attach.generation == 0) throw Error(ErrorCode::bad_message, "field 'generation' begins at 1");
     if (attach.pty) check_size(*attach.pty);
 }
 

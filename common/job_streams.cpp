@@ -71,6 +71,15 @@ void JobStreams::finish_with(const Message& message, std::string_view body) {
     on_ready();
 }
 
+void JobStreams::resume() {
+    for (Receiving& receiving : receivers_) {
+        if (!receiving.stream) continue;
+        receiving.stream->resume();
+        receiving.stop_unsaid = receiving.stream->stopped();
+    }
+    closing_said_ = false;
+}
+
 std::optional<Outgoing> JobStreams::next_control(bool flush) {
     for (const StreamName name : stream_names) {
         Receiving& receiving = receivers_[index(name)];
@@ -105,10 +114,9 @@ std::optional<Outgoing> JobStreams::next_data() {
         }
     }
     const bool finished = std::ranges::all_of(senders_, [](const auto& stream) { return !stream || stream->finished(); });
-    if (!closing_ || !finished) return std::nullopt;
-    Outgoing closing{std::move(*closing_), {}};
-    closing_.reset();
-    return closing;
+    if (!closing_ || closing_said_ || !finished) return std::nullopt;
+    closing_said_ = true;
+    return Outgoing{*closing_, {}};
 }
 
 bool JobStreams::ack_owed() const {

@@ -50,6 +50,10 @@ public:
     // `message` closes the job: it is sent, with its body, when all streams sent from here are finished.
     void finish_with(const Message& message, std::string_view body = {});
 
+    // A new connection: of what was said on the former, acknowledgements, stops and the closing message are said again. The senders go on
+    // where their resume() says.
+    void resume();
+
     // What is to be sent before data: stops and acknowledgements that are due; with `flush` also those that are owed.
     std::optional<Outgoing> next_control(bool flush);
     // At most one frame of data, then ends of streams, then the closing message.
@@ -71,7 +75,8 @@ private:
     std::array<std::shared_ptr<SendStream>, 3> senders_;
     std::array<Receiving, 3> receivers_;
     std::optional<std::string> closing_; // the frame that closes the job
-    std::size_t turn_ = 0;               // the stream whose turn it is to send data
+    bool closing_said_ = false;
+    std::size_t turn_ = 0; // the stream whose turn it is to send data
 };
 
 } // namespace rc

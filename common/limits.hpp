@@ -16,6 +16,10 @@ inline constexpr std::size_t exec_body = 256 * 1024;
 inline constexpr std::size_t state_body = 256 * 1024;
 inline constexpr std::size_t json_depth = 8;
 
+// Silence: a client that has heard nothing for this long asks whether the server is there; either end gives up.
+inline constexpr std::chrono::seconds ping_after{5};
+inline constexpr std::chrono::seconds longest_silence{15};
+
 // Terminals: a window is smaller, because what is under way cannot be interrupted; what was typed ahead is at most what a
 // terminal holds that nobody reads.
 inline constexpr std::uint64_t terminal_window = 64 * 1024;

@@ -13,6 +13,16 @@ void Outbox::push(const Message& message, std::string_view body) {
     on_ready();
 }
 
+void Outbox::push_frames(std::string_view frames) {
+    control_ += frames;
+    on_ready();
+}
+
+void Outbox::clear() {
+    control_.clear();
+    while (!jobs_.empty()) remove(*jobs_.front());
+}
+
 void Outbox::add(JobStreams& job) {
     jobs_.push_back(&job);
     job.on_ready = [this] { on_ready(); };

@@ -22,6 +22,11 @@ public:
     // Queues a message that goes before all data.
     void push(const Message& message, std::string_view body = {});
 
+    // The same for messages that have been encoded already: whole frames.
+    void push_frames(std::string_view frames);
+    // Forgets what is queued, and all jobs: the connection is gone.
+    void clear();
+
     // `job` takes part from now on until it is removed; it must live until then.
     void add(JobStreams& job);
     void remove(JobStreams& job);

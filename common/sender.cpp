@@ -13,8 +13,8 @@ constexpr std::size_t most_queued = 64 * 1024;
 
 } // namespace
 
-Sender::Sender(Channel& channel, Outbox& outbox, const asio::any_io_executor& executor)
-    : channel_(channel), outbox_(outbox), ready_(executor), sent_(executor) {
+Sender::Sender(FrameSink& sink, Outbox& outbox, const asio::any_io_executor& executor)
+    : sink_(sink), outbox_(outbox), ready_(executor), sent_(executor) {
     outbox_.on_ready = [this] { ready_.notify(); };
 }
 
@@ -39,20 +39,19 @@ asio::awaitable<void> Sender::run() {
     }
 }
 
+// The bytes are copied: a peer that does not read must not hold a stream that goes on over another connection meanwhile.
 asio::awaitable<void> Sender::send_all(bool flush) {
     std::string frames;
     while (std::optional<Outgoing> outgoing = outbox_.next(flush)) {
-        frames += outgoing->frame;
-        const bool small = frames.size() + outgoing->body.size() <= gather;
-        if (small) frames += as_text(outgoing->body);
-        if (!small) {
-            co_await channel_.send(frames, outgoing->body);
+        frames.append(outgoing->frame).append(as_text(outgoing->body));
+        if (outgoing->loan) outgoing->loan->returned();
+        if (frames.size() > gather) {
+            co_await sink_.send(frames, {});
             frames.clear();
         }
-        if (outgoing->loan) outgoing->loan->returned();
         sent_.notify();
     }
-    if (!frames.empty()) co_await channel_.send(frames, {});
+    if (!frames.empty()) co_await sink_.send(frames, {});
 }
 
 void Sender::finish() {

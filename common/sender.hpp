@@ -1,18 +1,27 @@
-// The coroutine that writes what an outbox holds to a channel: the one writer of a connection.
+// The coroutine that writes what an outbox holds: the one writer of a connection.
 #pragma once
 
 #include "common/async.hpp"
-#include "common/channel.hpp"
 #include "common/outbox.hpp"
 
 #include <cstddef>
+#include <span>
+#include <string_view>
 
 namespace rc {
 
+// Where frames go: a connection, or what leads to one.
+class FrameSink {
+public:
+    virtual ~FrameSink() = default;
+    // `frames`: one or more whole frames, of which the last may lack its body; `body`: that body. Both must outlive the call.
+    virtual asio::awaitable<void> send(std::string_view frames, std::span<const std::byte> body) = 0;
+};
+
 class Sender {
 public:
-    // Both must outlive this object; `executor` is the channel's.
-    Sender(Channel& channel, Outbox& outbox, const asio::any_io_executor& executor);
+    // Both must outlive this object; `executor` is the sink's.
+    Sender(FrameSink& sink, Outbox& outbox, const asio::any_io_executor& executor);
     ~Sender();
     Sender(const Sender&) = delete;
     Sender& operator=(const Sender&) = delete;
@@ -30,7 +39,7 @@ public:
 private:
     asio::awaitable<void> send_all(bool flush);
 
-    Channel& channel_;
+    FrameSink& sink_;
     Outbox& outbox_;
     Event ready_;
     Event sent_;

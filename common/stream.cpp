@@ -33,6 +33,7 @@ std::span<const std::byte> SendStream::next(std::size_t most) {
     std::span<const std::byte> bytes = ring_.read(static_cast<std::size_t>(sent_ - kept_));
     bytes = bytes.first(std::min(bytes.size(), most));
     sent_ += bytes.size();
+    most_sent_ = std::max(most_sent_, sent_);
     lent_ = !bytes.empty();
     return bytes;
 }
@@ -57,8 +58,12 @@ void SendStream::stop() {
     forget();
 }
 
+void SendStream::check_resume(std::uint64_t offset) const {
+    if (offset < acked_ || offset > most_sent_) bad_offset("resumed offset", offset, acked_, most_sent_);
+}
+
 void SendStream::resume(std::uint64_t offset) {
-    if (offset < acked_ || offset > sent_) bad_offset("resumed offset", offset, acked_, sent_);
+    check_resume(offset);
     sent_ = offset;
     eof_sent_ = false;
 }

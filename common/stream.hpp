@@ -40,8 +40,10 @@ public:
     // The receiver wants no more: unsent and unacknowledged bytes are dropped, nothing is sent any more.
     void stop();
     // A new connection goes on at `offset`, where the receiver is: it is sent again from there. Throws Error{bad_offset} for one
-    // outside acked..sent. Frees nothing: only ack() does.
+    // below what was acknowledged or above what was ever sent. Frees nothing: only ack() does.
     void resume(std::uint64_t offset);
+    // Throws what resume() would throw.
+    void check_resume(std::uint64_t offset) const;
 
     [[nodiscard]] std::uint64_t acked() const { return acked_; }
     [[nodiscard]] std::uint64_t sent() const { return sent_; }
@@ -57,7 +59,8 @@ private:
     Ring ring_; // holds kept_..end_
     std::uint64_t kept_ = 0;
     std::uint64_t acked_ = 0;
-    std::uint64_t sent_ = 0;
+    std::uint64_t sent_ = 0;      // on this connection
+    std::uint64_t most_sent_ = 0; // on any
     std::uint64_t end_ = 0;
     std::uint64_t limit_;
     bool lent_ = false;
@@ -96,6 +99,8 @@ public:
     [[nodiscard]] std::uint64_t limit() const { return limit_; }
     [[nodiscard]] bool ended() const { return ended_; }
     [[nodiscard]] bool stopped() const { return stopped_; }
+    // A new connection: what was acknowledged on the former may not have arrived, so it is owed again.
+    void resume() { acked_ = 0; }
     // The end was received and every byte before it consumed.
     [[nodiscard]] bool drained() const { return ended_ && consumed_ == received_; }
 

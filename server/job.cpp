@@ -37,22 +37,111 @@ JobWindows windows_of(const Exec& exec) {
 
 Job::Job(
     const asio::any_io_executor& executor, JobFacts facts, const JobOptions& options, Child child, const OutputLimits& limits)
-    : facts_(std::move(facts)), options_(options), child_(std::move(child)), streams_(facts_.id), output_room_(executor),
-      error_room_(executor), input_ready_(executor), end_asked_(executor), progress_(executor), held_(options.typed > 0) {
+    : facts_(std::move(facts)), options_(options), child_(std::move(child)), pid_(child_.pid()), streams_(facts_.id),
+      output_room_(executor), error_room_(executor), input_ready_(executor), end_asked_(executor), progress_(executor),
+      result_over_(executor), held_(options.typed > 0) {
     streams_.open_sender(StreamName::stdout_, limits.stdout_, options_.windows.output);
     if (child_.error) streams_.open_sender(StreamName::stderr_, limits.stderr_, options_.windows.error);
     if (child_.input) streams_.open_receiver(StreamName::stdin_, options_.windows.input);
-}
-
-std::uint64_t Job::input_limit() {
-    const RecvStream* input = streams_.receiver(StreamName::stdin_);
-    return input != nullptr ? input->limit() : 0;
 }
 
 asio::awaitable<void> Job::run() {
     const auto self = shared_from_this();
     co_await race(collect_output(), feed_input(), enforce_end());
     finish();
+}
+
+asio::awaitable<void> Job::keep_result() {
+    const auto self = shared_from_this();
+    while (!released_ && Clock::now() < linger_end_) co_await result_over_.wait_until(linger_end_);
+}
+
+Message Job::attach(JobClient& client, const JobClaim& claim) {
+    const Attach& attach = claim.attach;
+    if (released_) throw Error(claim.start ? ErrorCode::conflict : ErrorCode::no_such_job, "the job has been released");
+    const bool same = attach.client == client_id_;
+    if (same && attach.generation <= generation_)
+        throw Error(ErrorCode::conflict, "a later connection of this client has the job");
+    if (claim.start && output_taken()) throw Error(ErrorCode::conflict, "another client has taken output of the job");
+    check_offset(StreamName::stdout_, attach.stdout_);
+    check_offset(StreamName::stderr_, attach.stderr_);
+    if (client_ != nullptr) client_->replaced(same);
+    resume(attach);
+    client_ = &client;
+    client_id_ = attach.client;
+    generation_ = attach.generation;
+    linger_until(Clock::time_point::max());
+    if (claim.start) return started();
+    return attached();
+}
+
+bool Job::output_taken() {
+    const SendStream* out = streams_.sender(StreamName::stdout_);
+    const SendStream* error = streams_.sender(StreamName::stderr_);
+    return out->acked() > 0 || (error != nullptr && error->acked() > 0);
+}
+
+void Job::check_offset(StreamName name, const std::optional<std::uint64_t>& offset) {
+    if (!offset) return;
+    const SendStream* stream = streams_.sender(name);
+    if (stream != nullptr) stream->check_resume(*offset);
+    else if (*offset > 0) throw Error(ErrorCode::bad_offset, "an offset of a stream that the job does not have");
+}
+
+void Job::resume(const Attach& attach) {
+    const auto go_on = [&](StreamName name, const std::optional<std::uint64_t>& offset) {
+        SendStream* stream = streams_.sender(name);
+        if (stream != nullptr) stream->resume(offset.value_or(stream->acked()));
+    };
+    go_on(StreamName::stdout_, attach.stdout_);
+    go_on(StreamName::stderr_, attach.stderr_);
+    streams_.resume();
+    if (attach.pty && child_.on_terminal() && !finished_) child_.resize(*attach.pty);
+}
+
+Started Job::started() {
+    Started message;
+    message.job = facts_.id;
+    message.pid = static_cast<std::uint64_t>(pid_);
+    if (const RecvStream* input = streams_.receiver(StreamName::stdin_)) message.limits.stdin_ = input->limit();
+    return message;
+}
+
+Attached Job::attached() {
+    const auto sent = [&](StreamName name) {
+        const SendStream* stream = streams_.sender(name);
+        return stream != nullptr ? stream->sent() : 0;
+    };
+    Attached message;
+    message.job = facts_.id;
+    message.state = finished_ ? JobState::finished : JobState::running;
+    message.signals = signals_;
+    message.stdout_ = sent(StreamName::stdout_);
+    message.stderr_ = sent(StreamName::stderr_);
+    if (const RecvStream* input = streams_.receiver(StreamName::stdin_)) {
+        message.stdin_ = input->received();
+        message.limits.stdin_ = input->limit();
+    }
+    return message;
+}
+
+void Job::detach(const JobClient& client) {
+    if (client_ != &client) return;
+    client_ = nullptr;
+    if (!released_) linger_until(Clock::now() + options_.keep);
+}
+
+void Job::release() {
+    released_ = true;
+    client_ = nullptr;
+    result_over_.notify();
+    if (!finished_) end(ExitReason::abandoned);
+}
+
+void Job::linger_until(Clock::time_point end) {
+    linger_end_ = end;
+    end_asked_.notify();
+    result_over_.notify();
 }
 
 asio::awaitable<void> Job::collect_output() {
@@ -166,8 +255,9 @@ void Job::let_go() {
 
 asio::awaitable<void> Job::enforce_end() {
     while (!ending_) {
-        const bool asked = co_await end_asked_.wait_until(time_limit());
-        if (!asked && !ending_) ending_ = ExitReason::timeout;
+        co_await end_asked_.wait_until(std::min(time_limit(), linger_end_));
+        if (Clock::now() >= linger_end_) end(ExitReason::abandoned);
+        else if (!ending_ && Clock::now() >= time_limit()) ending_ = ExitReason::timeout;
     }
     progress_.notify();
     for (const int number : steps_of(*ending_)) {
@@ -179,22 +269,26 @@ asio::awaitable<void> Job::enforce_end() {
 
 Clock::time_point Job::time_limit() const { return options_.timeout ? started_ + *options_.timeout : Clock::time_point::max(); }
 
-void Job::take(const Data& message, std::span<const std::byte> body) {
+void Job::take(const JobMessage& message, std::span<const std::byte> body) {
+    std::visit([&](const auto& one) { take_one(one, body); }, message);
+}
+
+void Job::take_one(const Data& message, std::span<const std::byte> body) {
     streams_.take(message, body);
     input_ready_.notify();
 }
 
-void Job::take(const Eof& message) {
+void Job::take_one(const Eof& message, std::span<const std::byte>) {
     streams_.take(message);
     input_ready_.notify();
 }
 
-void Job::take(const Ack& message) {
+void Job::take_one(const Ack& message, std::span<const std::byte>) {
     streams_.take(message);
     (message.stream == StreamName::stderr_ ? error_room_ : output_room_).notify();
 }
 
-void Job::take(const Stop& message) {
+void Job::take_one(const Stop& message, std::span<const std::byte>) {
     streams_.take(message);
     const bool is_error = message.stream == StreamName::stderr_;
     (is_error ? error_room_ : output_room_).notify();
@@ -202,7 +296,7 @@ void Job::take(const Stop& message) {
     if (pipe && pipe->is_open()) pipe->cancel();
 }
 
-void Job::take(const Signal& message) {
+void Job::take_one(const Signal& message, std::span<const std::byte>) {
     const auto number = signal_number(message.name);
     if (!number) throw Error(ErrorCode::bad_message, "field 'name' is not a signal of this host");
     if (message.number <= signals_) return;
@@ -210,12 +304,17 @@ void Job::take(const Signal& message) {
     child_.signal_group(*number);
 }
 
-void Job::take(const Resize& message) {
+void Job::take_one(const Resize& message, std::span<const std::byte>) {
     if (child_.on_terminal() && !finished_) child_.resize({message.rows, message.columns});
 }
 
+void Job::take_one(const Keep& message, std::span<const std::byte>) {
+    options_.keep =
+        std::chrono::seconds(std::min<std::uint64_t>(message.seconds, static_cast<std::uint64_t>(options_.most_keep.count())));
+}
+
 void Job::end(ExitReason reason) {
-    if (reason == ExitReason::abandoned) {
+    if (reason == ExitReason::abandoned || client_ == nullptr) {
         discard_ = true;
         output_room_.notify();
         error_room_.notify();

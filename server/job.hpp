@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace rc {
@@ -41,13 +42,33 @@ JobWindows windows_of(const Exec& exec);
 struct JobOptions {
     std::optional<std::chrono::seconds> timeout;
     bool wait_eof{};
-    std::uint64_t typed{}; // bytes of input before which a command on a terminal does not start
+    std::chrono::seconds keep{};      // how long it lingers
+    std::chrono::seconds most_keep{}; // and may at most
+    std::uint64_t typed{};            // bytes of input before which a command on a terminal does not start
     JobWindows windows;
 };
 
-// Owned by the session that started it and by its own coroutine; lives on that session's thread. States: running until its
-// process has ended and its output is complete (or abandoned), then finished: the closing message is in streams(), which
-// keep what has not been sent. A job that nobody is attached to any more throws its output away.
+using JobMessage = std::variant<Data, Eof, Ack, Stop, Signal, Resize, Keep>;
+
+// A client's claim to a job: to one that it starts (`start`, also if it says so again because it has not seen the answer), or to
+// one that is there.
+struct JobClaim {
+    bool start = false;
+    Attach attach;
+};
+
+// The connection that a job is attached to.
+class JobClient {
+public:
+    virtual ~JobClient() = default;
+    // Another one has taken the job: what the streams say does not go to this one any more. `stale`: it is a later connection of
+    // the same client.
+    virtual void replaced(bool stale) = 0;
+};
+
+// Owned by its own coroutine and by the connections that hold it; lives on the thread of the one that started it. States: running until its
+// process has ended and its output is complete (or abandoned), then finished: the closing message is in streams(). In both it is attached,
+// or lingers: then it goes on, and stays, for the time that its client asked for. A job that was abandoned throws its output away.
 class Job : public std::enable_shared_from_this<Job> {
 public:
     // `child` has just been started. `limits`: what the client granted.
@@ -56,27 +77,42 @@ public:
 
     // Runs until the job is finished. Call once; it keeps the job alive.
     asio::awaitable<void> run();
+    // Then: until nobody can want the result any more.
+    asio::awaitable<void> keep_result();
 
-    // Messages from the client. Throw Error{bad_offset}.
-    void take(const Data& message, std::span<const std::byte> body);
-    void take(const Eof& message);
-    void take(const Ack& message);
-    void take(const Stop& message);
-    void take(const Signal& message);
-    void take(const Resize& message);
+    // Whoever had the job before is told. Returns the answer to the claim, which goes to the client before anything of streams().
+    // Throws Error{conflict} if a later connection of that client has it, Error{no_such_job} if it was released, Error{bad_offset}.
+    Message attach(JobClient& client, const JobClaim& claim);
+    // Nothing happens if another one is attached meanwhile.
+    void detach(const JobClient& client);
+    // The client has taken the result, or does not want it.
+    void release();
+
+    // A message from the client. Throws Error{bad_offset, bad_message}.
+    void take(const JobMessage& message, std::span<const std::byte> body);
 
     // Ends the job for that reason unless it is ending already: HUP, TERM, KILL to the process group (a time-out begins with TERM),
-    // each a step after the other. Nothing more is sent to a client if it is abandoned.
+    // each a step after the other. Nothing more is kept for a client if it is abandoned, or lingers.
     void end(ExitReason reason);
 
     [[nodiscard]] JobStreams& streams() { return streams_; }
     [[nodiscard]] const JobFacts& facts() const { return facts_; }
-    [[nodiscard]] pid_t pid() const { return child_.pid(); }
-    [[nodiscard]] std::uint64_t input_limit();
     [[nodiscard]] bool finished() const { return finished_; }
-    [[nodiscard]] const JobWindows& windows() const { return options_.windows; }
 
 private:
+    Started started();
+    Attached attached();
+    bool output_taken();
+    void check_offset(StreamName name, const std::optional<std::uint64_t>& offset);
+    void resume(const Attach& attach);
+    void take_one(const Data& message, std::span<const std::byte> body);
+    void take_one(const Eof& message, std::span<const std::byte> body);
+    void take_one(const Ack& message, std::span<const std::byte> body);
+    void take_one(const Stop& message, std::span<const std::byte> body);
+    void take_one(const Signal& message, std::span<const std::byte> body);
+    void take_one(const Resize& message, std::span<const std::byte> body);
+    void take_one(const Keep& message, std::span<const std::byte> body);
+    void linger_until(Clock::time_point end);
     asio::awaitable<void> collect_output();
     asio::awaitable<void> pump(asio::readable_pipe& pipe, StreamName name, Event& room);
     asio::awaitable<void> await_exit();
@@ -95,6 +131,7 @@ private:
     JobFacts facts_;
     JobOptions options_;
     Child child_;
+    pid_t pid_; // its process, also when that has been reaped
     JobStreams streams_;
     Clock::time_point started_ = Clock::now();
 
@@ -103,6 +140,13 @@ private:
     Event input_ready_;
     Event end_asked_;
     Event progress_; // of the pumps, for await_exit()
+    Event result_over_;
+
+    JobClient* client_ = nullptr; // nobody: it lingers
+    std::string client_id_;       // the process that is or was attached
+    std::uint64_t generation_ = 0;
+    Clock::time_point linger_end_ = Clock::time_point::max();
+    bool released_ = false;
 
     std::optional<ExitReason> ending_;
     bool discard_ = false; // nobody will read the output

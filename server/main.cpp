@@ -78,6 +78,13 @@ public:
         for (std::size_t i = 0; i < threads; ++i) workers_.emplace_back(service);
     }
 
+    ~Daemon() {
+        for (Worker& worker : workers_) worker.stop();
+        service_.ended = true;
+    }
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
     // From readiness to the end of the last worker.
     asio::awaitable<void> run(std::deque<Listener>& listeners) {
         for (Listener& listener : listeners) asio::co_spawn(context_, listener.run(workers_), asio::detached);

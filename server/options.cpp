@@ -44,6 +44,7 @@ std::optional<int> parse_options(int argc, char** argv, ServerOptions& options) 
     app.set_version_flag("-V,--version", "rcmd-server " RCMD_VERSION);
     std::int64_t login_grace = options.login_grace.count();
     std::int64_t drain = options.drain.count();
+    std::int64_t max_keep = options.max_keep.count();
     constexpr std::int64_t day = 24 * 60 * 60;
     app.add_option("--listen", options.listen, "Address to listen on; port 0 picks a free one; may be repeated")
         ->type_name("ADDR:PORT");
@@ -70,6 +71,10 @@ std::optional<int> parse_options(int argc, char** argv, ServerOptions& options) 
         ->check(CLI::Range(std::int64_t{1}, day))
         ->type_name("S")
         ->capture_default_str();
+    app.add_option("--max-keep", max_keep, "Seconds that a job may go on at most when its client has vanished")
+        ->check(CLI::Range(std::int64_t{0}, 365 * day))
+        ->type_name("S")
+        ->capture_default_str();
     app.add_option("--drain", drain, "Seconds that jobs may go on after SIGTERM")
         ->check(CLI::Range(std::int64_t{0}, day))
         ->type_name("S")
@@ -81,6 +86,7 @@ std::optional<int> parse_options(int argc, char** argv, ServerOptions& options) 
     }
     options.login_grace = std::chrono::seconds(login_grace);
     options.drain = std::chrono::seconds(drain);
+    options.max_keep = std::chrono::seconds(max_keep);
     set_default_paths(options);
     return std::nullopt;
 }

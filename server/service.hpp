@@ -3,6 +3,7 @@
 
 #include "common/auth.hpp"
 #include "server/job_ids.hpp"
+#include "server/job_table.hpp"
 #include "server/key_store.hpp"
 #include "server/options.hpp"
 
@@ -28,9 +29,11 @@ struct Service {
     const std::string boot;  // names this run
     KeyStore keys;
     JobIds job_ids{remembered_jobs};
+    JobTable job_table;
     boost::asio::ssl::context tls;
 
     std::atomic<bool> stopping{false}; // no new jobs
+    std::atomic<bool> ended{false};    // no thread runs any more
     std::atomic<std::size_t> sessions{0};
     std::atomic<std::size_t> jobs{0};
     // Called, on any thread, when a session or a job has ended while the service is stopping.

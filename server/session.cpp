@@ -34,6 +34,46 @@ asio::awaitable<void> run_job(std::shared_ptr<Job> job, Service& service, Reside
     residents.jobs.erase(job.get());
 }
 
+asio::awaitable<void> run_and_keep_job(std::shared_ptr<Job> job, Service& service, Residents& residents) {
+    co_await run_job(job, service, residents);
+    co_await job->keep_result();
+    service.job_table.remove(job->facts().key_id, job->facts().id);
+}
+
+// Frees the id of a job that was not started after all.
+class Reservation {
+public:
+    Reservation(JobTable& table, std::string key, std::string id) : table_(table), key_(std::move(key)), id_(std::move(id)) {}
+    ~Reservation() {
+        if (!kept_) table_.remove(key_, id_);
+    }
+    Reservation(const Reservation&) = delete;
+    Reservation& operator=(const Reservation&) = delete;
+    void keep() { kept_ = true; }
+
+private:
+    JobTable& table_;
+    std::string key_;
+    std::string id_;
+    bool kept_ = false;
+};
+
+// Two requests are the same if they ask for the same.
+Digest digest_of(const Exec& exec, std::span<const std::byte> body) {
+    Exec asked = exec;
+    asked.boot.clear();
+    asked.uptime = 0;
+    asked.client.clear();
+    asked.generation = 1;
+    asked.limits = {};
+    std::string text = encode_message(asked, body.size());
+    text += as_text(body);
+    return sha256(as_bytes(text));
+}
+
+// Its end ends the connection too.
+bool ends_connection(ErrorCode code) { return code == ErrorCode::bad_offset || code == ErrorCode::bad_message; }
+
 ErrorMessage to_message(const Error& error) {
     ErrorMessage message;
     message.code = error.code();
@@ -51,16 +91,14 @@ std::string shown_command(const ExecRequest& request) {
 
 Session::Session(Service& service, Residents& residents, asio::ip::tcp::socket socket, std::string address)
     : service_(service), residents_(residents), executor_(socket.get_executor()), address_(std::move(address)),
-      channel_(std::move(socket), service.tls, Peer::server), sender_(channel_, outbox_, executor_) {
+      channel_(std::move(socket), service.tls, Peer::server), sender_(channel_, outbox_, executor_), credit_due_(executor_) {
     residents_.sessions.insert(this);
+    listen_to_jobs();
 }
 
 Session::~Session() {
     residents_.sessions.erase(this);
-    for (const auto& [id, job] : jobs_) {
-        outbox_.remove(job->streams());
-        job->end(ExitReason::abandoned);
-    }
+    *listener_ = {};
 }
 
 asio::awaitable<void> Session::run() {
@@ -112,7 +150,8 @@ asio::awaitable<void> Session::serve() {
     Welcome welcome;
     welcome.limits = {service_.options.max_jobs, limits::window, limits::windows_of_connection};
     outbox_.push(welcome);
-    co_await race(read(), sender_.run());
+    heard_ = Clock::now();
+    co_await race(read(), sender_.run(), give_credit(), watch());
     co_await with_deadline(channel_.close_gently(), farewell);
 }
 
@@ -131,9 +170,17 @@ asio::awaitable<void> Session::read() {
 asio::awaitable<void> Session::read_messages() {
     for (;;) {
         const Incoming incoming = co_await channel_.receive();
+        heard_ = Clock::now();
         handle(incoming.message, incoming.body);
         co_await sender_.room();
     }
+}
+
+// Notices a client, or a network, that says nothing any more.
+asio::awaitable<void> Session::watch() {
+    while (Clock::now() < heard_ + limits::longest_silence) co_await sleep_for(heard_ + limits::longest_silence - Clock::now());
+    channel_.close();
+    throw Error(ErrorCode::internal, "the client says nothing any more");
 }
 
 void Session::say_last(const Error& error) {
@@ -157,32 +204,46 @@ void Session::handle(const Message& message, std::span<const std::byte> body) {
     else if (const auto* resize = std::get_if<Resize>(&message)) hand_to_job(*resize);
     else if (const auto* over = std::get_if<Release>(&message)) release(*over);
     else if (std::holds_alternative<Ping>(message)) outbox_.push(Pong{service_.boot, service_.uptime()});
-    else if (const auto* attach = std::get_if<Attach>(&message)) {
-        say_job_error(attach->job, Error(ErrorCode::unsupported, "this server does not let a client attach to a job"));
-    }
-    // keep concerns jobs of kinds that this server does not start.
+    else if (const auto* attach = std::get_if<Attach>(&message)) handle_attach(*attach);
+    else if (const auto* keep = std::get_if<Keep>(&message)) hand_to_job(*keep);
 }
 
-template <class Request, class... Body>
-void Session::hand_to_job(const Request& message, Body... body) {
+template <class Request>
+void Session::hand_to_job(const Request& message, std::span<const std::byte> body) {
     constexpr bool needs_answer =
-        !std::is_same_v<Request, Ack> && !std::is_same_v<Request, Stop> && !std::is_same_v<Request, Resize>;
+        std::is_same_v<Request, Data> || std::is_same_v<Request, Eof> || std::is_same_v<Request, Signal>;
     const auto job = jobs_.find(message.job);
-    if (job != jobs_.end()) job->second->take(message, body...);
+    if (job != jobs_.end()) job->second.handle->take(message, body);
     else if (needs_answer) say_job_error(message.job, Error(ErrorCode::no_such_job, "there is no such job"));
 }
 
 void Session::handle_exec(const Exec& exec, std::span<const std::byte> body) {
     try {
-        start(exec, body);
+        start_or_rejoin(exec, body);
     } catch (const Error& error) {
-        if (error.code() == ErrorCode::bad_message) throw;
+        if (ends_connection(error.code())) throw;
         say_job_error(exec.job, error);
     }
 }
 
-void Session::start(const Exec& exec, std::span<const std::byte> body) {
+void Session::start_or_rejoin(const Exec& exec, std::span<const std::byte> body) {
     const ExecRequest request = read_exec_request(exec, body);
+    const JobPlace place{executor_, digest_of(exec, body), windows_of(exec).total()};
+    if (const auto known = service_.job_table.reserve(login_.key_id, exec.job, place)) {
+        if (known->request != place.request) throw Error(ErrorCode::conflict, "the job id has been used for another request");
+        JobClaim claim;
+        claim.start = true;
+        claim.attach.job = exec.job;
+        claim.attach.client = exec.client;
+        claim.attach.generation = exec.generation;
+        hold(*known, claim);
+    } else {
+        start(exec, request, place);
+    }
+}
+
+void Session::start(const Exec& exec, const ExecRequest& request, const JobPlace& place) {
+    Reservation reservation(service_.job_table, login_.key_id, exec.job);
     const std::string command = shown_command(request);
     check_admissible(exec);
     const Account account = choose_account(login_.key, login_.user);
@@ -194,31 +255,93 @@ void Session::start(const Exec& exec, std::span<const std::byte> body) {
     options.combine = exec.combine;
     options.terminal = exec.pty;
     options.open_files = service_.open_files;
-    JobOptions job_options{std::nullopt, exec.wait_eof, exec.pty ? exec.pty->typed : 0, windows_of(exec)};
+    JobOptions job_options;
+    job_options.wait_eof = exec.wait_eof;
+    job_options.typed = exec.pty ? exec.pty->typed : 0;
+    job_options.windows = windows_of(exec);
+    job_options.most_keep = service_.options.max_keep;
+    job_options.keep =
+        std::chrono::seconds(std::min<std::uint64_t>(exec.keep, static_cast<std::uint64_t>(service_.options.max_keep.count())));
     if (exec.timeout) job_options.timeout = std::chrono::seconds(std::min<std::uint64_t>(*exec.timeout, longest_timeout));
     JobFacts facts{exec.job, login_.key_id, address_, account.name, command, service_.boot};
     const auto job =
         std::make_shared<Job>(executor_, std::move(facts), job_options, spawn(executor_, plan, account, options), exec.limits);
+    *place.job = job;
+    reservation.keep();
+    JobClaim claim;
+    claim.start = true;
+    claim.attach.job = exec.job;
+    claim.attach.client = exec.client;
+    claim.attach.generation = exec.generation;
+    hold(place, claim);
+    asio::co_spawn(executor_, run_and_keep_job(job, service_, residents_), asio::detached);
+}
 
-    Started started;
-    started.job = exec.job;
-    started.pid = static_cast<std::uint64_t>(job->pid());
-    started.limits.stdin_ = job->input_limit();
-    outbox_.push(started);
-    outbox_.add(job->streams());
-    jobs_.emplace(exec.job, job);
-    asio::co_spawn(executor_, run_job(job, service_, residents_), asio::detached);
+void Session::handle_attach(const Attach& attach) {
+    try {
+        const auto place = service_.job_table.find(login_.key_id, attach.job);
+        if (!place) throw Error(ErrorCode::no_such_job, "there is no such job");
+        check_windows(place->windows);
+        JobClaim claim;
+        claim.attach = attach;
+        hold(*place, claim);
+    } catch (const Error& error) {
+        if (ends_connection(error.code())) throw;
+        say_job_error(attach.job, error);
+    }
+}
+
+void Session::hold(const JobPlace& place, const JobClaim& claim) {
+    const std::string& id = claim.attach.job;
+    if (jobs_.contains(id)) throw Error(ErrorCode::conflict, "this connection has the job already");
+    if (place.executor == executor_) {
+        const auto job = place.job->lock();
+        if (!job) throw Error(ErrorCode::no_such_job, "there is no such job");
+        jobs_.emplace(id, Held{hold_job(job, claim, outbox_, listener_), place.windows});
+    } else {
+        jobs_.emplace(id, Held{hold_distant_job(place, claim, executor_, listener_, service_.ended), place.windows});
+    }
+}
+
+void Session::listen_to_jobs() {
+    listener_->on_frames = [this](const std::string& frames, std::function<void()> taken) {
+        outbox_.push_frames(frames);
+        credits_.push_back(std::move(taken));
+        credit_due_.notify();
+    };
+    listener_->on_replaced = [this](const std::string& job, bool stale) {
+        jobs_.erase(job);
+        if (stale) channel_.close();
+        else say_job_error(job, Error(ErrorCode::conflict, "another client has attached to the job"));
+    };
+    listener_->on_refused = [this](const std::string& job, const Error& error) {
+        jobs_.erase(job);
+        if (ends_connection(error.code())) say_last(error);
+        else say_job_error(job, error);
+    };
+}
+
+asio::awaitable<void> Session::give_credit() {
+    for (;;) {
+        while (credits_.empty()) co_await credit_due_.wait();
+        co_await sender_.room();
+        credits_.front()();
+        credits_.pop_front();
+    }
 }
 
 void Session::check_admissible(const Exec& exec) const {
     if (service_.stopping) throw Error(ErrorCode::shutdown, "the server is ending and starts nothing any more");
     if (exec.boot != service_.boot) throw Error(ErrorCode::restarted, "the server has been restarted since the request was made");
     if (exec.durable || exec.detach) throw Error(ErrorCode::unsupported, "this server does not keep jobs");
-    std::size_t open = windows_of(exec).total();
-    for (const auto& [id, job] : jobs_) open += job->windows().total();
-    if (open > limits::windows_of_connection)
-        throw Error(ErrorCode::busy, "the open jobs of this connection use all of its windows");
+    check_windows(windows_of(exec).total());
     if (service_.jobs >= service_.options.max_jobs) throw Error(ErrorCode::busy, "the server has as many jobs as it may have");
+}
+
+void Session::check_windows(std::size_t wanted) const {
+    for (const auto& [id, held] : jobs_) wanted += held.windows;
+    if (wanted > limits::windows_of_connection)
+        throw Error(ErrorCode::busy, "the open jobs of this connection use all of its windows");
 }
 
 void Session::admit_id(const Exec& exec) {
@@ -232,8 +355,7 @@ void Session::admit_id(const Exec& exec) {
 void Session::release(const Release& message) {
     const auto job = jobs_.find(message.job);
     if (job == jobs_.end()) return;
-    outbox_.remove(job->second->streams());
-    if (!job->second->finished()) job->second->end(ExitReason::abandoned);
+    job->second.handle->release();
     jobs_.erase(job);
     if (leaving_) leave();
 }

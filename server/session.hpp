@@ -1,18 +1,21 @@
 // The server's side of one connection, from accept to close. A coroutine that owns its channel: what it starts ends before
-// it does, but for jobs, which it hands over to be ended when the client is gone.
+// it does, but for jobs, which linger when the client is gone.
 #pragma once
 
 #include "common/channel.hpp"
 #include "common/outbox.hpp"
 #include "common/sender.hpp"
 #include "server/authenticate.hpp"
-#include "server/job.hpp"
+#include "server/exec_request.hpp"
+#include "server/job_client.hpp"
 #include "server/residents.hpp"
 #include "server/service.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,20 +41,27 @@ private:
     boost::asio::awaitable<void> serve();
     boost::asio::awaitable<void> read();
     boost::asio::awaitable<void> read_messages();
+    boost::asio::awaitable<void> watch();
     boost::asio::awaitable<void> refuse(const Error& error);
     void say_last(const Error& error);
 
     // Requests. Those that throw Error name a violation of the protocol.
     void handle(const Message& message, std::span<const std::byte> body);
     void handle_exec(const Exec& exec, std::span<const std::byte> body);
-    void start(const Exec& exec, std::span<const std::byte> body);
+    void start_or_rejoin(const Exec& exec, std::span<const std::byte> body);
+    void start(const Exec& exec, const ExecRequest& request, const JobPlace& place);
+    void handle_attach(const Attach& attach);
+    void hold(const JobPlace& place, const JobClaim& claim);
     void release(const Release& message);
-    template <class Request, class... Body>
-    void hand_to_job(const Request& message, Body... body);
+    template <class Request>
+    void hand_to_job(const Request& message, std::span<const std::byte> body = {});
     void say_job_error(const std::string& job, const Error& error);
 
     void check_admissible(const Exec& exec) const;
+    void check_windows(std::size_t wanted) const;
     void admit_id(const Exec& exec);
+    void listen_to_jobs();
+    boost::asio::awaitable<void> give_credit();
 
     Service& service_;
     Residents& residents_;
@@ -61,7 +71,15 @@ private:
     Outbox outbox_;
     Sender sender_;
     Login login_;
-    std::map<std::string, std::shared_ptr<Job>, std::less<>> jobs_; // until they are released
+    Clock::time_point heard_{}; // the last word of the client
+    struct Held {
+        std::unique_ptr<JobHandle> handle;
+        std::size_t windows; // bytes
+    };
+    std::shared_ptr<JobListener> listener_ = std::make_shared<JobListener>();
+    std::deque<std::function<void()>> credits_; // to be given for frames that came from other threads
+    Event credit_due_;
+    std::map<std::string, Held, std::less<>> jobs_; // until they are released
     bool leaving_ = false;
 };
 

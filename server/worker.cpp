@@ -24,7 +24,7 @@ asio::awaitable<void> run_session(asio::ip::tcp::socket socket, std::string addr
 Worker::Worker(Service& service)
     : service_(service), work_(asio::make_work_guard(context_)), thread_([this] { context_.run(); }) {}
 
-Worker::~Worker() {
+void Worker::stop() {
     context_.stop();
     thread_.join();
 }

@@ -17,10 +17,13 @@ class Worker {
 public:
     // Starts the thread. It lives as long as the worker, which its children rely on (see spawn.hpp).
     explicit Worker(Service& service);
-    // Stops at once: connections are cut, processes killed.
-    ~Worker();
+    // Call stop() before. Connections are cut, processes killed.
+    ~Worker() = default;
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
+
+    // Ends the thread at once. What lives on one worker speaks to what lives on another: all are stopped before any goes.
+    void stop();
 
     [[nodiscard]] boost::asio::io_context& context() { return context_; }
 

@@ -14,9 +14,9 @@ PROMPT = r"127\.0\.0\.1:[^\r\n]*> "
 
 
 @contextmanager
-def prompt(server: Server) -> Iterator[pexpect.spawn]:
+def prompt(server: Server, *options: str) -> Iterator[pexpect.spawn]:
     """A client at its first prompt, on a terminal that can only write rows."""
-    shell = pexpect.spawn(RCMD, [server.host], env=base_environment(server.place.home), encoding="utf-8",
+    shell = pexpect.spawn(RCMD, [*options, server.host], env=base_environment(server.place.home), encoding="utf-8",
                           timeout=60, echo=False, dimensions=(24, 200))
     try:
         shell.expect(PROMPT)
@@ -173,9 +173,23 @@ def test_a_server_that_goes_away_ends_the_prompt_with_255(make_server: object) -
         assert shell.before.count("rcmd: ") == 1 and "no command was running" in shell.before
 
 
-def test_a_server_that_goes_away_during_a_command_ends_the_prompt_with_255(make_server: object) -> None:
+def test_a_server_that_is_restarted_finds_the_prompt_as_it_was(make_server: object) -> None:
     server = make_server()
     with prompt(server) as shell:
+        ask(shell, "cd /tmp; export A=1")
+        shell.send("echo $A")
+        server.kill()
+        shell.expect("the connection was lost")
+        again = make_server("--listen", server.host, place=server.place)
+        shell.expect("connected again")
+        shell.sendline("$PWD")
+        shell.expect_exact("1/tmp\r\n")
+        assert again.serves()
+
+
+def test_a_server_that_goes_away_during_a_command_ends_the_prompt_with_255(make_server: object) -> None:
+    server = make_server()
+    with prompt(server, "--keep", "0") as shell:
         enter(shell, "echo up; sleep 1000")
         shell.expect_exact("up\r\n")
         server.kill()

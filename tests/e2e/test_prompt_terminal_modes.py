@@ -25,18 +25,18 @@ PLAIN_SIGNALS = {name: f"{os.environ.get(name, '')}:" + ":".join(
 
 
 @contextmanager
-def client(server: Server) -> Iterator[tuple[Screen, list[Any]]]:
+def client(server: Server, *options: str) -> Iterator[tuple[Screen, list[Any]]]:
     """A client at its prompt, and the modes that the terminal had before."""
     with screen_of(server.place, columns=200, env=PLAIN_SIGNALS) as screen:
         before = screen.modes()
-        screen.start(server.host)
+        screen.start(server.host, *options)
         screen.expect_last(AT_PROMPT)
         yield screen, before
 
 
 @contextmanager
-def vim(server: Server, before_it: str = "") -> Iterator[tuple[Screen, list[Any]]]:
-    with client(server) as (screen, before):
+def vim(server: Server, *options: str, before_it: str = "") -> Iterator[tuple[Screen, list[Any]]]:
+    with client(server, *options) as (screen, before):
         screen.enter(f"{before_it}vim -N -n -u NONE -i NONE")
         screen.expect_text("VIM - Vi IMproved")
         screen.type("isome text")
@@ -56,7 +56,7 @@ def test_a_signal_that_ends_the_client_in_the_middle_of_vim(server: Server, name
 @pytest.mark.parametrize("name", PASSED_ON)
 def test_a_signal_that_is_passed_on_in_the_middle_of_vim(server: Server, name: str) -> None:
     """INT and QUIT at the very beginning of a command count as typed."""
-    with vim(server, "sleep 1; ") as (screen, before):
+    with vim(server, before_it="sleep 1; ") as (screen, before):
         os.kill(screen.client_pid(), PASSED_ON[name])
         screen.expect(r"left with [1-9]\d*")
         assert screen.modes() == before
@@ -102,7 +102,7 @@ def test_leaving_the_prompt(server: Server) -> None:
 
 def test_a_server_that_is_killed_in_the_middle_of_vim(make_server: Callable[[], Server]) -> None:
     server = make_server()
-    with vim(server) as (screen, before):
+    with vim(server, "--keep", "0") as (screen, before):
         server.kill()
         screen.expect("left with 255")
         assert screen.modes() == before

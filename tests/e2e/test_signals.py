@@ -73,7 +73,7 @@ def signal_pending(pid: int, number: int) -> bool:
 
 def test_a_killed_client_leaves_nothing_behind(server: Server) -> None:
     name = mark()
-    with start_marked(server, "sleep 1000 | cat", name) as client:
+    with start_marked(server, "sleep 1000 | cat", name, "--keep", "1") as client:
         wait_ready(client)
         wait_for(lambda: marked_programs(name) >= {"sleep", "cat"}, "the pipeline to run")
         client.kill()
@@ -84,7 +84,7 @@ def test_a_killed_client_leaves_nothing_behind(server: Server) -> None:
 
 def test_what_ignores_hup_and_term_is_killed_when_its_client_is_gone(server: Server) -> None:
     name = mark()
-    with start_marked(server, "trap '' HUP TERM; echo set; while :; do sleep 1; done", name) as client:
+    with start_marked(server, "trap '' HUP TERM; echo set; while :; do sleep 1; done", name, "--keep", "0") as client:
         wait_ready(client)
         assert client.stdout.readline() == b"set\n"
         client.kill()
@@ -150,7 +150,7 @@ def test_a_timeout_reaches_the_whole_process_group(server: Server) -> None:
 def test_a_connection_cut_in_the_middle_is_255_and_says_that_the_command_may_have_run(
         make_server: object) -> None:
     server = make_server()
-    with start_marked(server, "sleep 1000", mark()) as client:
+    with start_marked(server, "sleep 1000", mark(), "--keep", "0") as client:
         wait_ready(client)
         server.kill()
         assert client.wait(120) == 255

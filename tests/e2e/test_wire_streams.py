@@ -218,11 +218,11 @@ def test_a_timeout_is_the_reason_of_the_exit(server: Server) -> None:
         assert (job.exit["reason"], job.exit["signal"]) == ("timeout", "TERM")
 
 
-def test_a_job_ends_with_its_connection(server: Server) -> None:
+def test_a_job_that_is_not_to_be_kept_ends_with_its_connection(server: Server) -> None:
     for leave in (wire.Wire.close, wire.Wire.drop):
         name = mark()
         client = server.login()
-        client.begin("sleep 1000 | cat", environment={name: "1"})
+        client.begin("sleep 1000 | cat", environment={name: "1"}, keep=0)
         wait_for(lambda: marked_programs(name) >= {"sleep", "cat"}, "the job to run")
         leave(client)
         wait_for(lambda: not marked(name), "the job to be gone")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import hmac
 import json
@@ -26,6 +27,8 @@ SERVER_FIELDS: dict[str, dict[str, Any]] = {
                   "size": NUMBER},
     "welcome": {"limits": {"jobs", "window", "windows"}},
     "started": {"job": TEXT, "pid": NUMBER, "limits": {"stdin"}},
+    "attached": {"job": TEXT, "state": TEXT, "stdin": NUMBER, "signals": NUMBER, "stdout": NUMBER,
+                 "stderr": NUMBER, "limits": {"stdin"}},
     "data": {"job": TEXT, "stream": TEXT, "offset": NUMBER, "size": NUMBER},
     "eof": {"job": TEXT, "stream": TEXT, "offset": NUMBER},
     "ack": {"job": TEXT, "stream": TEXT, "offset": NUMBER, "limit": NUMBER},
@@ -229,10 +232,12 @@ class Job:
 
     id: str
     started: dict[str, Any] | None = None
+    attached: dict[str, Any] | None = None
     exit: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     received: dict[str, bytearray] = field(default_factory=lambda: {"stdout": bytearray(),
                                                                     "stderr": bytearray()})
+    first: dict[str, int] = field(default_factory=lambda: {"stdout": 0, "stderr": 0})  # offsets
     limits: dict[str, int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     stopped: bool = False  # the server wants no more stdin
@@ -252,6 +257,15 @@ class Job:
     @property
     def over(self) -> bool:
         return self.exit is not None or self.error is not None
+
+    def position(self, stream: str) -> int:
+        """The offset that the next byte has."""
+        return self.first[stream] + len(self.received[stream])
+
+    def begin_again(self) -> Job:
+        """What a new connection knows of the job: the bytes that were received, but no message."""
+        return Job(self.id, self.started, received=copy.deepcopy(self.received), first=dict(self.first),
+                   limits=dict(self.limits), stopping=set(self.stopping))
 
 
 class Wire(Channel):
@@ -333,6 +347,12 @@ class Wire(Channel):
         assert job.started, job.error
         return job
 
+    def attach(self, job: Job, client: str, generation: int, **fields: Any) -> Job:
+        """Asks for a job that another connection started."""
+        known = self.jobs[job.id] = job.begin_again()
+        self.send({"type": "attach", "job": job.id, "client": client, "generation": generation} | fields)
+        return known
+
     def finish(self, job: Job) -> Job:
         """Takes messages until the job is over."""
         self.until(lambda: job.over)
@@ -350,7 +370,7 @@ class Wire(Channel):
     def grant(self, job: Job, stream: str, limit: int) -> None:
         """Acknowledges all that was received and lets the server go on up to the limit."""
         job.limits[stream] = limit
-        self.send({"type": "ack", "job": job.id, "stream": stream, "offset": len(job.received[stream]),
+        self.send({"type": "ack", "job": job.id, "stream": stream, "offset": job.position(stream),
                    "limit": limit})
 
     def signal(self, job: Job, number: int, name: str) -> None:
@@ -386,6 +406,22 @@ class Wire(Channel):
         job.started = header
         job.stdin_limit = header["limits"]["stdin"]
 
+    def _take_attached(self, job: Job, header: dict[str, Any], _: bytes) -> None:
+        assert job.attached is None and not job.over and header["state"] in ("running", "finished"), header
+        job.started = job.started or header
+        job.attached = header
+        job.stdin_limit = header["limits"]["stdin"]
+        job.sent = header["stdin"]
+        for stream in ("stdout", "stderr"):
+            self._go_on(job, stream, header[stream])
+
+    def _go_on(self, job: Job, stream: str, offset: int) -> None:
+        """What was received from there on comes again. Who knows nothing of the job begins there."""
+        if stream not in job.limits:
+            job.first[stream], job.limits[stream] = offset, offset + MIB
+        assert job.first[stream] <= offset <= job.position(stream), f"a gap in {stream}: {offset}"
+        del job.received[stream][offset - job.first[stream]:]
+
     def _take_error(self, job: Job, header: dict[str, Any], _: bytes) -> None:
         assert job.exit is None
         job.error = header
@@ -394,16 +430,16 @@ class Wire(Channel):
         stream = header["stream"]
         assert job.started and not job.over, f"data of a job that does not run: {header}"
         assert stream not in job.ended, f"data after eof: {header}"
-        assert header["offset"] == len(job.received[stream]), f"not what follows: {header}"
+        assert header["offset"] == job.position(stream), f"not what follows: {header}"
         assert 1 <= len(body) <= 65536
         job.received[stream] += body
-        assert len(job.received[stream]) <= job.limits[stream], f"beyond the window: {header}"
+        assert job.position(stream) <= job.limits[stream], f"beyond the window: {header}"
         if self.acks and stream not in job.stopping:
-            self.grant(job, stream, max(job.limits[stream], len(job.received[stream]) + 65536))
+            self.grant(job, stream, max(job.limits[stream], job.position(stream) + 65536))
 
     def _take_eof(self, job: Job, header: dict[str, Any], _: bytes) -> None:
         assert header["stream"] not in job.ended, f"a second eof: {header}"
-        assert header["offset"] == len(job.received[header["stream"]]), header
+        assert header["offset"] == job.position(header["stream"]), header
         job.ended[header["stream"]] = header["offset"]
 
     def _take_ack(self, job: Job, header: dict[str, Any], _: bytes) -> None:
@@ -423,7 +459,7 @@ class Wire(Channel):
         assert header["boot"] == self.challenge["boot"]
         for stream in ("stdout", "stderr"):
             if stream not in job.stopping:
-                assert header[stream] == len(job.received[stream]), f"exit before the last byte: {header}"
+                assert header[stream] == job.position(stream), f"exit before the last byte: {header}"
         job.exit = header
 
     # Breaking rules

@@ -164,6 +164,39 @@ TEST_F(JobStreamsTest, says_once_that_it_wants_no_more) {
     EXPECT_EQ(refusal([&] { take_data(job, stdin_, 12, std::string(100, 'x')); }), "bad_offset") << "the limit stands";
 }
 
+TEST_F(JobStreamsTest, what_may_have_been_lost_is_said_again_on_a_new_connection) {
+    put(out, "abcdef");
+    out.close();
+    error.close();
+    job.finish_with(exit_of("j"));
+    take_data(job, stdin_, 0, std::string(60, 'i'));
+    in.consume(30);
+    EXPECT_EQ(sent(job.next_control(true)), "ack j stdin 30 130");
+    const Lines all = all_data(job);
+    EXPECT_EQ(all.back(), "exit j");
+    EXPECT_EQ(all_data(job), Lines{});
+
+    job.resume();
+    out.resume(2);
+    error.resume(0);
+    EXPECT_EQ(sent(job.next_control(true)), "ack j stdin 30 130");
+    EXPECT_FALSE(job.next_control(true));
+    Lines again = all_data(job);
+    EXPECT_EQ(again.back(), "exit j") << "last, as ever";
+    std::ranges::sort(again);
+    EXPECT_EQ(again, (Lines{"data j stdout 2 cdef", "eof j stderr 0", "eof j stdout 6", "exit j"}));
+}
+
+TEST_F(JobStreamsTest, a_stop_is_said_again_on_a_new_connection_and_nothing_that_was_never_owed) {
+    job.resume();
+    EXPECT_FALSE(job.next_control(true));
+    job.stop_receiving(stdin_);
+    EXPECT_EQ(sent(job.next_control(true)), "stop j stdin");
+    job.resume();
+    EXPECT_EQ(sent(job.next_control(true)), "stop j stdin");
+    EXPECT_FALSE(job.next_control(true));
+}
+
 TEST_F(JobStreamsTest, stops_and_acknowledgements_of_several_streams_all_come) {
     JobStreams client("j");
     client.open_receiver(stdout_, 100);

@@ -117,6 +117,23 @@ TEST(Outbox, jobs_take_turns_frame_by_frame) {
     for (Job* job : {&a, &b, &c, &late}) outbox.remove(job->streams);
 }
 
+TEST(Outbox, forgets_all_that_was_for_a_connection_that_is_gone) {
+    Outbox outbox;
+    JobStreams job("j");
+    SendStream& stream = job.open_sender(StreamName::stdout_, 100, 100);
+    outbox.add(job);
+    outbox.push(Ping{});
+    outbox.push_frames("frames");
+    EXPECT_GT(outbox.queued(), 6U);
+    outbox.clear();
+    EXPECT_EQ(outbox.queued(), 0U);
+    stream.commit(stream.prepare().first(1).size());
+    job.on_ready(); // goes nowhere
+    EXPECT_FALSE(outbox.next(true));
+    outbox.push_frames("frames");
+    EXPECT_EQ(outbox.next(true)->frame, "frames");
+}
+
 TEST(Outbox, a_job_that_waits_for_its_loan_does_not_hold_up_the_others) {
     Outbox outbox;
     Job a("a"), b("b");

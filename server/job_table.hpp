@@ -1,0 +1,41 @@
+// Where each job is, for connections that ask for it by its id. Any thread may call.
+#pragma once
+
+#include "common/auth.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace rc {
+
+class Job;
+
+// A job is touched only on its executor. `job` is not there until it has been started, which is done in one go on that executor.
+struct JobPlace {
+    boost::asio::any_io_executor executor;
+    Digest request;      // what was asked for
+    std::size_t windows; // bytes
+    std::shared_ptr<std::weak_ptr<Job>> job = std::make_shared<std::weak_ptr<Job>>();
+};
+
+class JobTable {
+public:
+    // Reserves the id of a key for a job that is about to be started, or returns where the one is that has it.
+    std::optional<JobPlace> reserve(const std::string& key, const std::string& id, const JobPlace& place);
+    std::optional<JobPlace> find(const std::string& key, const std::string& id) const;
+    void remove(const std::string& key, const std::string& id);
+
+private:
+    using Name = std::pair<std::string, std::string>;
+    mutable std::mutex mutex_;
+    std::map<Name, JobPlace> places_;
+};
+
+} // namespace rc
