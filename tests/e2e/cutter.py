@@ -1,8 +1,9 @@
 """A network that breaks: a proxy that cuts connections after so many bytes."""
 from __future__ import annotations
 
+import contextlib
 import random
-import select
+import selectors
 import socket
 import threading
 from typing import Iterator
@@ -16,17 +17,25 @@ class Cutter:
         self._server_port = port
         self._cuts = cuts
         self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
         self.connections = 0
         self.cut = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
     @property
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
 
     def close(self) -> None:
+        """Ends what is still carried."""
+        with self._lock:
+            for end in [self._listener, *self._open]:
+                shut_down(end)
+        for thread in self._threads:
+            thread.join()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -36,28 +45,41 @@ class Cutter:
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+            self._threads.append(threading.Thread(target=self._carry, args=(client,), daemon=True))
+            self._threads[-1].start()
 
     def _carry(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._server_port)) as server:
             with self._lock:
                 left = next(self._cuts, None)
+                self._open |= {client, server}
             self._pass_on(client, server, left)
+            with self._lock:
+                self._open -= {client, server}
 
     def _pass_on(self, client: socket.socket, server: socket.socket, left: int | None) -> None:
-        try:
-            while True:
-                for source in select.select([client, server], [], [])[0]:
-                    piece = source.recv(65536 if left is None else min(left, 65536) or 1)
-                    if not piece:
-                        return
-                    if left == 0:
-                        self.cut += 1
-                        return
-                    left = left and left - len(piece)
-                    (server if source is client else client).sendall(piece)
-        except OSError:
-            return  # either end was quicker
+        with selectors.DefaultSelector() as selector:
+            selector.register(client, selectors.EVENT_READ, server)
+            selector.register(server, selectors.EVENT_READ, client)
+            try:
+                while True:
+                    for source, _ in selector.select():
+                        piece = source.fileobj.recv(65536 if left is None else min(left, 65536) or 1)
+                        if not piece:
+                            return
+                        if left == 0:
+                            self.cut += 1
+                            return
+                        left = left and left - len(piece)
+                        source.data.sendall(piece)
+            except OSError:
+                return  # either end was quicker
+
+
+def shut_down(end: socket.socket) -> None:
+    """Wakes whoever waits for it, as closing alone does not."""
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
 
 
 def at_random(seed: int, count: int, least: int, most: int) -> Iterator[int]:

@@ -201,9 +201,11 @@ class Server:
     def _read_port(self) -> int:
         line = b""
         end = time.monotonic() + DEADLINE
+        readable = select.poll()
+        readable.register(self.process.stdout, select.POLLIN)
         while not line.endswith(b"\n"):
-            readable, _, _ = select.select([self.process.stdout], [], [], max(0.0, end - time.monotonic()))
-            piece = os.read(self.process.stdout.fileno(), 1) if readable else b""
+            ready = readable.poll(max(0.0, end - time.monotonic()) * 1000)
+            piece = os.read(self.process.stdout.fileno(), 1) if ready else b""
             assert piece, f"no readiness line: {line!r}, log: {self.log()}"
             line += piece
         match = re.fullmatch(rb"listening on 127\.0\.0\.1:(\d+)\n", line)

@@ -13,7 +13,7 @@ from typing import Iterator
 import pytest
 
 from cutter import Cutter, at_random
-from harness import Server, base_environment, mark, marked, process, run_rcmd, scaled, wait_for, RCMD
+from harness import RCMD, SCALE, Server, base_environment, mark, marked, process, run_rcmd, scaled, wait_for
 
 MIB = 1 << 20
 
@@ -75,7 +75,7 @@ def test_a_short_session_may_be_cut_at_any_byte(server: Server, tmp_path: Path) 
     counter = tmp_path / "counter"
     command = f"echo x >> {counter}; echo out; echo err >&2; exit 3"
     runs = 0
-    for at in range(0, 6000, scaled(37)):
+    for at in range(0, 6000, 37 * SCALE):
         with cutter(server, iter([at])) as proxy:
             result = run_rcmd(server.place, "-q", proxy.host, command)
             runs += 1
