@@ -1,5 +1,6 @@
 #include "client/line_editor.hpp"
 
+#include "client/terminal.hpp"
 #include "common/bytes.hpp"
 #include "common/descriptor.hpp"
 #include "common/limits.hpp"
@@ -13,7 +14,6 @@
 #include <clocale>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <cwchar>
 #include <semaphore>
@@ -44,11 +44,6 @@ File open_file(int fd, const char* mode) {
     std::FILE* file = copy < 0 ? nullptr : ::fdopen(copy, mode);
     if (file == nullptr) throw std::runtime_error("the line editor cannot use the terminal");
     return File(file);
-}
-
-bool knows_cursor_moves() {
-    const char* term = std::getenv("TERM");
-    return term != nullptr && *term != '\0' && std::strcmp(term, "dumb") != 0;
 }
 
 std::size_t characters_of(std::string_view utf8) {
@@ -142,7 +137,7 @@ public:
 
     void refuse() { answer(CC_NORM); }
 
-    void hide() { write(knows_cursor_moves() ? "\r\n\x1b[J" : "\r\n"); }
+    void hide() { write(is_plain_terminal() ? "\r\n" : "\r\n\x1b[J"); }
 
     void show() {
         if (state == State::editing || state == State::completing) ::el_set(editor_.get(), EL_REFRESH);
@@ -151,8 +146,8 @@ public:
     void resize() {
         if (state != State::editing && state != State::completing) return;
         ::el_resize(editor_.get());
-        if (knows_cursor_moves()) write(to_first_row().append("\r\x1b[J"));
-        else write("\r\n");
+        if (is_plain_terminal()) write("\r\n");
+        else write(to_first_row().append("\r\x1b[J"));
         show();
     }
 

@@ -37,12 +37,11 @@ Link::Link(
 }
 
 void Link::start(const std::shared_ptr<RemoteJob>& job) {
-    make_exec(*job); // throws before anything is noted
     job->boot = connection_->boot;
     job->uptime = connection_->uptime;
+    request(*job); // throws before anything is queued
     job->ran = Ran::unknown;
     jobs_.emplace(job->id(), job);
-    request(*job);
     if (failure_) lose(*failure_);
 }
 

@@ -52,12 +52,11 @@ std::optional<Leave> parse_leave(std::string_view line) {
     return number ? std::optional(Leave{status & 255}) : std::nullopt;
 }
 
-std::string variable(const char* name) {
-    const char* value = std::getenv(name);
-    return value != nullptr ? value : "";
+// The convention of no-color.org: set, and not empty.
+bool no_colour() {
+    const char* value = std::getenv("NO_COLOR");
+    return value != nullptr && *value != '\0';
 }
-
-bool is_plain_terminal() { return variable("TERM").empty() || variable("TERM") == "dumb"; }
 
 class Prompt {
 public:
@@ -72,7 +71,7 @@ public:
         if (history_.problem()) warn(*history_.problem());
     }
 
-    asio::awaitable<void> run() { co_await join(keep_link(), race_guard()); }
+    asio::awaitable<void> run() { co_await join(keep_link(), converse_guarded()); }
 
     [[nodiscard]] int status() const { return status_; }
 
@@ -89,7 +88,7 @@ private:
         link_ended_.notify();
     }
 
-    asio::awaitable<void> race_guard() { co_await race(converse(), terminal_.guard()); }
+    asio::awaitable<void> converse_guarded() { co_await race(converse(), terminal_.guard()); }
 
     asio::awaitable<void> converse() {
         while (!leaving_ && !link_.failure()) {
@@ -122,7 +121,7 @@ private:
         prompt.host = options_.target.host;
         prompt.directory = state_ ? state_->shown_directory() : options_.directory.empty() ? "~" : options_.directory;
         prompt.status = status_;
-        prompt.coloured = !is_plain_terminal() && variable("NO_COLOR").empty();
+        prompt.coloured = !is_plain_terminal() && !no_colour();
         return rc::show(prompt);
     }
 

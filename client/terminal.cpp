@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 namespace rc {
 
@@ -112,6 +113,12 @@ void Terminal::stop() {
 }
 
 std::string_view row_end() { return on_duty != nullptr && on_duty->is_raw() ? "\r\n" : "\n"; }
+
+bool is_plain_terminal() {
+    const char* term = std::getenv("TERM");
+    const std::string_view kind = term != nullptr ? term : "";
+    return kind.empty() || kind == "dumb";
+}
 
 void restore_terminal() {
     if (on_duty != nullptr) on_duty->restore();

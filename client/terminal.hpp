@@ -62,6 +62,9 @@ private:
 // What ends a row of text on stderr: \r\n while the terminal is raw.
 std::string_view row_end();
 
+// By TERM: the terminal can only write rows.
+bool is_plain_terminal();
+
 // Gives the terminal its modes back, if there is one. For whoever ends the program in a hurry.
 void restore_terminal();
 

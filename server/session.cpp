@@ -71,7 +71,16 @@ Digest digest_of(const Exec& exec, std::span<const std::byte> body) {
     return sha256(as_bytes(text));
 }
 
-// Its end ends the connection too.
+// To the job that it starts, or has started.
+JobClaim claim_of(const Exec& exec) {
+    JobClaim claim;
+    claim.start = true;
+    claim.attach.job = exec.job;
+    claim.attach.client = exec.client;
+    claim.attach.generation = exec.generation;
+    return claim;
+}
+
 bool ends_connection(ErrorCode code) { return code == ErrorCode::bad_offset || code == ErrorCode::bad_message; }
 
 ErrorMessage to_message(const Error& error) {
@@ -231,12 +240,7 @@ void Session::start_or_rejoin(const Exec& exec, std::span<const std::byte> body)
     const JobPlace place{executor_, digest_of(exec, body), windows_of(exec).total()};
     if (const auto known = service_.job_table.reserve(login_.key_id, exec.job, place)) {
         if (known->request != place.request) throw Error(ErrorCode::conflict, "the job id has been used for another request");
-        JobClaim claim;
-        claim.start = true;
-        claim.attach.job = exec.job;
-        claim.attach.client = exec.client;
-        claim.attach.generation = exec.generation;
-        hold(*known, claim);
+        hold(*known, claim_of(exec));
     } else {
         start(exec, request, place);
     }
@@ -268,12 +272,7 @@ void Session::start(const Exec& exec, const ExecRequest& request, const JobPlace
         std::make_shared<Job>(executor_, std::move(facts), job_options, spawn(executor_, plan, account, options), exec.limits);
     *place.job = job;
     reservation.keep();
-    JobClaim claim;
-    claim.start = true;
-    claim.attach.job = exec.job;
-    claim.attach.client = exec.client;
-    claim.attach.generation = exec.generation;
-    hold(place, claim);
+    hold(place, claim_of(exec));
     asio::co_spawn(executor_, run_and_keep_job(job, service_, residents_), asio::detached);
 }
 
