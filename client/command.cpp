@@ -68,6 +68,12 @@ asio::awaitable<void> run_plain(Link& link, RemoteJob& job, Outputs& outputs, Ke
     co_await race(move_bytes(job, outputs, keys), signals.forward(job));
 }
 
+// A job that is sure to run needs nobody any more.
+asio::awaitable<void> leave_when_started(Link& link, RemoteJob& job) {
+    while (job.ran != Ran::yes && !job.over()) co_await job.end.wait();
+    link.close();
+}
+
 asio::awaitable<void> attend(Link& link, RemoteJob& job, Outputs& outputs) {
     const Keys keys = keys_of(job.request);
     if (keys == Keys::raw) co_await run_raw(link, job, outputs);
@@ -119,6 +125,10 @@ JobRequest make_request(const ClientOptions& options) {
     request.wait_eof = options.wait_eof;
     request.timeout = options.timeout;
     request.keep = options.keep;
+    request.id = options.job;
+    request.detach = options.detach;
+    request.durable = options.detach || !options.job.empty();
+    if (options.detach) request.window = limits::smallest_window; // its output is not for us
     return request;
 }
 
@@ -135,6 +145,14 @@ asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& r
     co_await join(link.run(), attend(link, *job, outputs));
     if (job->exit) give_back_input(start, *job->exit);
     co_return reporter.finished(*job, options.json ? &captured : nullptr);
+}
+
+asio::awaitable<int> run_detached(const ClientOptions& options, const Reporter& reporter, Link& link) {
+    const auto job = std::make_shared<RemoteJob>(co_await asio::this_coro::executor, make_request(options));
+    link.on_started = [&](const RemoteJob& started) { reporter.started(started); };
+    link.start(job);
+    co_await join(link.run(), leave_when_started(link, *job));
+    co_return reporter.detached(*job);
 }
 
 } // namespace rc

@@ -13,4 +13,7 @@ asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& r
 // What `options` ask for of every job.
 JobRequest make_request(const ClientOptions& options);
 
+// Asks for a job that needs no client, and leaves when it is sure to run. Its id goes to stdout. Returns the exit status.
+asio::awaitable<int> run_detached(const ClientOptions& options, const Reporter& reporter, Link& link);
+
 } // namespace rc

@@ -45,6 +45,13 @@ void Link::start(const std::shared_ptr<RemoteJob>& job) {
     if (failure_) lose(*failure_);
 }
 
+void Link::watch(const std::shared_ptr<RemoteJob>& job) {
+    job->boot = connection_->boot;
+    attach(*job);
+    jobs_.emplace(job->id(), job);
+    if (failure_) lose(*failure_);
+}
+
 void Link::request(RemoteJob& job) {
     ExecFrame frame = make_exec(job);
     frame.header.boot = job.boot;
@@ -204,7 +211,9 @@ void Link::rejoin() {
     for (const auto& [id, job] : std::map(jobs_)) {
         if (job->over()) continue;
         job->streams.resume();
-        if (job->ran != Ran::yes) {
+        if (job->request.watch || (job->ran == Ran::yes && job->durable)) {
+            attach(*job);
+        } else if (job->ran != Ran::yes) {
             request(*job);
             say_signals(*job, 0);
         } else if (job->boot != connection_->boot) {
@@ -216,16 +225,21 @@ void Link::rejoin() {
 }
 
 void Link::attach(RemoteJob& job) {
-    const auto received = [&](StreamName name) {
-        const RecvStream* stream = job.streams.receiver(name);
-        return stream != nullptr ? std::optional(stream->received()) : std::nullopt;
-    };
     Attach message;
     message.job = job.id();
     message.client = client_id_;
     message.generation = generation_;
-    message.stdout_ = received(StreamName::stdout_);
-    message.stderr_ = received(StreamName::stderr_);
+    const RecvStream* out = job.streams.receiver(StreamName::stdout_);
+    const RecvStream* error = job.streams.receiver(StreamName::stderr_);
+    if (out != nullptr) {
+        message.stdout_ = out->received();
+        if (error != nullptr) message.stderr_ = error->received();
+        message.limits = OutputLimits{out->limit(), error != nullptr ? error->limit() : 0};
+    } else if (job.request.watch) {
+        message.stdout_ = job.request.watch->stdout_;
+        message.stderr_ = job.request.watch->stderr_;
+        message.tail = job.request.watch->tail;
+    }
     if (job.request.pty) message.pty = WindowSize{job.request.pty->rows, job.request.pty->columns};
     outbox_.push(message);
 }
@@ -303,8 +317,20 @@ void Link::take_job_message(const Message& message, std::span<const std::byte> b
     }
 }
 
+// Of a job that was started by somebody else, or long ago.
+void Link::begin(RemoteJob& job, const Attached& message) {
+    if (!job.request.watch) throw Error(ErrorCode::unexpected_message, "a job that was not started is attached");
+    job.ran = Ran::yes;
+    job.durable = message.durable;
+    job.first_stdout = message.stdout_;
+    job.first_stderr = message.stderr_;
+    job.streams.open_receiver(StreamName::stdout_, static_cast<std::size_t>(job.request.window), message.stdout_);
+    job.streams.open_receiver(StreamName::stderr_, static_cast<std::size_t>(job.request.window), message.stderr_);
+    on_started(job);
+}
+
 void Link::take(RemoteJob& job, const Started& message) {
-    if (job.ran == Ran::yes) throw Error(ErrorCode::unexpected_message, "a job was started twice");
+    if (job.ran == Ran::yes || job.request.watch) throw Error(ErrorCode::unexpected_message, "a job was started twice");
     job.ran = Ran::yes;
     job.pid = message.pid;
     if (job.request.input) {
@@ -314,6 +340,7 @@ void Link::take(RemoteJob& job, const Started& message) {
 }
 
 void Link::take(RemoteJob& job, const Attached& message) {
+    if (job.ran != Ran::yes) begin(job, message);
     const auto fits = [&](StreamName name, std::uint64_t offset) {
         const RecvStream* stream = job.streams.receiver(name);
         return stream == nullptr || stream->stopped() || stream->received() == offset;
@@ -334,7 +361,8 @@ void Link::take(RemoteJob& job, const Exit& message, std::span<const std::byte> 
     if (job.over() || job.ran != Ran::yes) throw Error(ErrorCode::unexpected_message, "the end of a job that is not running");
     const auto complete = [&](StreamName name, std::uint64_t total) {
         const RecvStream* stream = job.streams.receiver(name);
-        return stream == nullptr ? total == 0 : stream->stopped() || (stream->ended() && stream->received() == total);
+        if (stream == nullptr || total == 0) return total == 0 && (stream == nullptr || stream->received() == 0);
+        return stream->stopped() || (stream->ended() && stream->received() == total);
     };
     if (complete(StreamName::stdout_, message.stdout_) && complete(StreamName::stderr_, message.stderr_)) {
         job.exit = message;

@@ -27,6 +27,8 @@ public:
 
     // Asks the server to run a job, which then belongs to this link too until release(). Throws what make_exec() throws.
     void start(const std::shared_ptr<RemoteJob>& job);
+    // Asks for a job that is there.
+    void watch(const std::shared_ptr<RemoteJob>& job);
     // The same for one job of many: a request that cannot be made is a job that failed.
     void start_or_fail(const std::shared_ptr<RemoteJob>& job);
     void signal(RemoteJob& job, const std::string& name);
@@ -69,6 +71,7 @@ private:
     void say_signals(const RemoteJob& job, std::size_t known);
     void take(const Incoming& incoming);
     void take_job_message(const Message& message, std::span<const std::byte> body);
+    void begin(RemoteJob& job, const Attached& message);
     void take(RemoteJob& job, const Started& message);
     void take(RemoteJob& job, const Attached& message);
     void take(RemoteJob& job, const Exit& message, std::span<const std::byte> body);

@@ -1,3 +1,4 @@
+#include "client/attach.hpp"
 #include "client/batch.hpp"
 #include "client/command.hpp"
 #include "client/connect.hpp"
@@ -7,6 +8,7 @@
 #include "client/local_io.hpp"
 #include "client/options.hpp"
 #include "client/prompt.hpp"
+#include "client/queries.hpp"
 #include "client/reporter.hpp"
 #include "common/bytes.hpp"
 #include "common/tls.hpp"
@@ -18,6 +20,7 @@
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +34,7 @@ bool wants_prompt(const ClientOptions& options) {
 }
 
 asio::awaitable<int> run_jobs(const ClientOptions& options, const Reporter& reporter, Link& link) {
+    if (options.detach) co_return co_await run_detached(options, reporter, link);
     if (options.batch) co_return co_await run_batch(options, reporter, link);
     if (wants_prompt(options)) co_return co_await run_prompt(options, reporter, link);
     co_return co_await run_command(options, reporter, link);
@@ -48,22 +52,30 @@ void report_on(Link& link, const ClientOptions& options, const Reporter& reporte
     link.on_back = [&](Clock::duration after) { reporter.link_back(after); };
 }
 
-asio::awaitable<int> run(const ClientOptions& options, const Reporter& reporter) {
-    const Key key = read_key(options.key_file);
-    asio::ssl::context tls = make_client_tls();
-    const Dial dial = [&] { return connect(options, key, tls); };
-    const auto link =
-        std::make_unique<Link>(co_await asio::this_coro::executor, co_await connect(options, key, tls), dial, patience(options));
+asio::awaitable<int> run_on_link(Verb verb, const ClientOptions& options, const Reporter& reporter, const Dial& dial) {
+    auto connection = co_await dial();
+    const auto link = std::make_unique<Link>(co_await asio::this_coro::executor, std::move(connection), dial, patience(options));
     report_on(*link, options, reporter);
+    if (verb == Verb::attach) co_return co_await run_attach(options, reporter, *link);
     co_return co_await run_jobs(options, reporter, *link);
 }
 
-int run_client(const ClientOptions& options) {
+asio::awaitable<int> run(Verb verb, const ClientOptions& options, const Reporter& reporter) {
+    const Key key = read_key(options.key_file);
+    asio::ssl::context tls = make_client_tls();
+    const Dial dial = [&] { return connect(options, key, tls); };
+    if (verb == Verb::run || verb == Verb::attach) co_return co_await run_on_link(verb, options, reporter, dial);
+    if (verb == Verb::jobs) co_await list_jobs(options, reporter, dial);
+    else co_await kill_job(options, dial);
+    co_return 0;
+}
+
+int run_client(Verb verb, const ClientOptions& options) {
     const Reporter reporter(options);
     asio::io_context context(1);
     int status = 255;
     std::exception_ptr problem;
-    asio::co_spawn(context, run(options, reporter), [&](const std::exception_ptr& thrown, int result) {
+    asio::co_spawn(context, run(verb, options, reporter), [&](const std::exception_ptr& thrown, int result) {
         problem = thrown;
         status = thrown ? status : result;
     });
@@ -71,9 +83,17 @@ int run_client(const ClientOptions& options) {
     try {
         if (problem) std::rethrow_exception(problem);
     } catch (const Failure& failure) {
-        status = reporter.failed(failure);
+        status = verb == Verb::run ? reporter.failed(failure) : reporter.unanswered(failure);
     }
     return status;
+}
+
+std::optional<Verb> verb_of(const std::vector<std::string>& words) {
+    const std::string word = words.empty() ? "" : words.front();
+    if (word == "jobs") return Verb::jobs;
+    if (word == "attach") return Verb::attach;
+    if (word == "kill") return Verb::kill;
+    return std::nullopt;
 }
 
 int run_words(std::vector<std::string> words) {
@@ -84,8 +104,10 @@ int run_words(std::vector<std::string> words) {
         return status ? *status : keygen(options);
     }
     ClientOptions options;
-    const auto status = parse_options(std::move(words), options);
-    return status ? *status : run_client(options);
+    const std::optional<Verb> verb = verb_of(words);
+    if (verb) words.erase(words.begin());
+    const auto status = verb ? parse_verb_options(*verb, std::move(words), options) : parse_options(std::move(words), options);
+    return status ? *status : run_client(verb.value_or(Verb::run), options);
 }
 
 } // namespace

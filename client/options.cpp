@@ -1,6 +1,8 @@
 #include "client/options.hpp"
 
 #include "client/failure.hpp"
+#include "common/bytes.hpp"
+#include "common/codec.hpp"
 #include "common/files.hpp"
 #include "common/limits.hpp"
 
@@ -9,8 +11,11 @@
 #include <CLI/Formatter.hpp>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace rc {
 
@@ -23,6 +28,9 @@ constexpr auto usage = R"(rcmd: runs a command on another machine
   rcmd [options] [USER@]HOST[:PORT] COMMAND [ARG...]   one command
   rcmd [options] [USER@]HOST[:PORT]                    a prompt, or the remote shell on stdin if that is no terminal
   rcmd --batch [options] [USER@]HOST[:PORT]            each line of stdin is one command
+  rcmd jobs [--json] [options] [USER@]HOST             the jobs of this key that the server knows
+  rcmd attach [options] [USER@]HOST JOB                shows a job's output and exits with its status
+  rcmd kill [-s SIGNAL] [options] [USER@]HOST JOB      sends a signal to a job (TERM)
   rcmd keygen [--line] [-f FILE] [--id ID]             makes a key, prints its line for authorized_keys)";
 
 constexpr auto footer =
@@ -77,6 +85,38 @@ void check_environment(const Words& environment) {
     }
 }
 
+void check_status_fd(const ClientOptions& options) {
+    if (options.status_fd >= 0 && ::fcntl(options.status_fd, F_GETFD) < 0) {
+        fail("--status-fd " + std::to_string(options.status_fd) + ": no such descriptor is open");
+    }
+}
+
+void check_job(const std::string& name) {
+    if (name.empty() || valid_job_id(name)) return;
+    fail("the job name '" + escape(name, limits::job_id_length) + "' is not 1 to 64 of A-Z a-z 0-9 . _ - with no dot in front");
+}
+
+void set_target(ClientOptions& options, const std::string& host, const std::string& user) {
+    const auto target = parse_target(host);
+    if (!target) fail(host + ": not [USER@]HOST[:PORT]");
+    options.target = *target;
+    if (!user.empty()) options.target.user = user;
+    if (target->port) options.port = *target->port;
+    if (options.key_file.empty()) options.key_file = default_key_file();
+}
+
+void add_keep_option(CLI::App& app, ClientOptions& options, const std::string& description) {
+    app.add_option_function<std::string>(
+           "--keep",
+           [&](const std::string& text) {
+               const auto keep = text == "0" ? std::chrono::seconds(0) : parse_duration(text);
+               if (!keep) fail("--keep " + text + ": not a DURATION");
+               options.keep = *keep;
+           },
+           description)
+        ->type_name("DURATION");
+}
+
 void add_connection_options(CLI::App& app, ClientOptions& options, std::string& user) {
     app.add_option_function<std::string>(
            "-p,--port",
@@ -122,15 +162,10 @@ void add_command_options(CLI::App& app, ClientOptions& options) {
            },
            "End the command after that time")
         ->type_name("DURATION");
-    app.add_option_function<std::string>(
-           "--keep",
-           [&](const std::string& text) {
-               const auto keep = text == "0" ? std::chrono::seconds(0) : parse_duration(text);
-               if (!keep) fail("--keep " + text + ": not a DURATION");
-               options.keep = *keep;
-           },
-           "How long the command goes on when the connection is lost and does not come back (60s); 0: it ends with it")
-        ->type_name("DURATION");
+    add_keep_option(app, options,
+        "How long the command goes on when the connection is lost and does not come back (60s); 0: it ends with it");
+    app.add_flag("-d,--detach", options.detach, "Do not wait: print the job's id when it is sure to run (implies -n)");
+    app.add_option("--job", options.job, "Name the job: asked for again, it is not run again, but shown")->type_name("NAME");
     app.add_option("--cwd", options.directory, "Directory to run in (the home directory)")->type_name("DIR");
     app.add_option_function<std::string>(
            "-e,--env", [&](const std::string& text) { options.environment.push_back(text); }, "Set a variable for the command")
@@ -175,6 +210,59 @@ std::optional<int> run_parser(CLI::App& app, Parse parse) {
 
 } // namespace
 
+namespace {
+
+void add_watch_options(CLI::App& app, ClientOptions& options) {
+    app.add_option_function<std::string>(
+           "--from",
+           [&](const std::string& text) {
+               const std::size_t comma = text.find(',');
+               options.watch.stdout_ = parse_offset(text.substr(0, comma));
+               if (comma != text.npos) options.watch.stderr_ = parse_offset(text.substr(comma + 1));
+               const bool right = options.watch.stdout_ && (comma == text.npos || options.watch.stderr_);
+               if (!right) fail("--from " + text + ": not an OFFSET or OFFSET,OFFSET");
+           },
+           "Begin at that byte of stdout (and of stderr), counted from 0")
+        ->type_name("OFFSET[,OFFSET]");
+    app.add_flag("--tail", options.watch.tail, "Begin with what comes from now on")->excludes("--from");
+    app.add_option("--status-fd", options.status_fd, "Write a JSON line for each event to this descriptor")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("N");
+    add_keep_option(app, options, "How long to try to get back when the connection is lost (60s); 0: not at all");
+}
+
+} // namespace
+
+std::optional<int> parse_verb_options(Verb verb, std::vector<std::string> words, ClientOptions& options) {
+    static const std::map<Verb, std::pair<std::string, std::string>> descriptions{
+        {Verb::jobs, {"rcmd jobs", "rcmd jobs: the jobs of this key that the server knows"}},
+        {Verb::attach,
+            {"rcmd attach",
+                "rcmd attach: shows a job's output and exits with its status; ended by a signal, it leaves the job alone"}},
+        {Verb::kill, {"rcmd kill", "rcmd kill: sends a signal to a job's process group"}}};
+    const auto& [name, description] = descriptions.at(verb);
+    CLI::App app(description, name);
+    std::string user;
+    std::string host;
+    add_connection_options(app, options, user);
+    if (verb == Verb::jobs) app.add_flag("--json", options.json, "Print a JSON object for each job, a line each");
+    if (verb == Verb::attach) add_watch_options(app, options);
+    if (verb == Verb::kill)
+        app.add_option("-s,--signal", options.signal, "TERM, INT, KILL …, or its number (TERM)")->type_name("SIGNAL");
+    app.add_option("HOST", host, "[USER@]HOST[:PORT]")->required();
+    if (verb != Verb::jobs) app.add_option("JOB", options.job, "Its id, or its name")->required();
+    follow_getopt(app);
+    std::ranges::reverse(words);
+    if (const auto status = run_parser(app, [&] { app.parse(words); })) return status;
+    set_target(options, host, user);
+    check_job(options.job);
+    check_status_fd(options);
+    const auto signal = parse_signal(options.signal);
+    if (!signal) fail("--signal " + escape(options.signal, 64) + ": no such signal");
+    options.signal = *signal;
+    return std::nullopt;
+}
+
 std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& options) {
     CLI::App app(usage, "rcmd");
     app.footer(footer);
@@ -189,20 +277,19 @@ std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& 
     follow_getopt(app);
     if (const auto status = run_parser(app, [&] { parse_words(app, std::move(words), host, options.command); })) return status;
 
-    const auto target = parse_target(host);
-    if (!target) fail(host + ": not [USER@]HOST[:PORT]");
-    options.target = *target;
-    if (!user.empty()) options.target.user = user;
-    if (target->port) options.port = *target->port;
-    if (options.key_file.empty()) options.key_file = default_key_file();
+    set_target(options, host, user);
     check_environment(options.environment);
-    if (options.status_fd >= 0 && ::fcntl(options.status_fd, F_GETFD) < 0) {
-        fail("--status-fd " + std::to_string(options.status_fd) + ": no such descriptor is open");
-    }
+    check_status_fd(options);
     const bool no_command = options.command.empty() || (options.command.size() == 1 && options.command.front().empty());
     if (options.argv && no_command) fail("--argv needs a command");
     const bool terminal = options.terminal == WantTerminal::if_here || options.terminal == WantTerminal::always;
     if (options.batch && terminal) fail("--batch gives its commands no terminal, so -t cannot go with it");
+    if (options.batch && (options.detach || !options.job.empty())) fail("--batch names and detaches no jobs");
+    if (options.detach && terminal) fail("a detached job has no terminal, so -t cannot go with -d");
+    if (options.detach && no_command) fail("-d needs a command");
+    if (!options.job.empty() && no_command && ::isatty(STDIN_FILENO) == 1) fail("--job names a command, not a prompt");
+    check_job(options.job);
+    options.no_stdin = options.no_stdin || options.detach;
     if (options.batch && !no_command) fail("--batch reads its commands from stdin, so there is none on the command line");
     if (!options.batch && (options.jobs > 1 || options.keep_going)) fail("--jobs and --keep-going go with --batch");
     return std::nullopt;

@@ -1,6 +1,7 @@
 // The client's command line.
 #pragma once
 
+#include "client/remote_job.hpp"
 #include "client/target.hpp"
 
 #include <chrono>
@@ -38,10 +39,18 @@ struct ClientOptions {
     std::string directory;                // empty: the remote home
     std::vector<std::string> environment; // NAME=VALUE
 
+    std::string job;             // its name; empty: a new one
+    bool detach = false;         // do not wait for it
+    Watch watch;                 // of the verb attach
+    std::string signal = "TERM"; // of the verb kill, without SIG
+
     bool batch = false;
     bool keep_going = false;
     std::size_t jobs = 1;
 };
+
+// What is to be done: run commands, or a verb.
+enum class Verb { run, jobs, attach, kill };
 
 struct KeygenOptions {
     std::filesystem::path key_file;
@@ -49,9 +58,10 @@ struct KeygenOptions {
     bool line = false; // only print a line of an existing key
 };
 
-// Both read `words`, the command line without the program's name (and without the verb). They throw Failure{usage}, or return
+// They read `words`, the command line without the program's name (and without the verb). They throw Failure{usage}, or return
 // an exit status if the program ends here (after --help or --version, which have been printed).
 std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& options);
+std::optional<int> parse_verb_options(Verb verb, std::vector<std::string> words, ClientOptions& options);
 std::optional<int> parse_keygen_options(std::vector<std::string> words, KeygenOptions& options);
 
 } // namespace rc

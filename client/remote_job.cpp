@@ -22,8 +22,9 @@ void append_string(std::string& body, const std::string& text) {
 } // namespace
 
 RemoteJob::RemoteJob(const asio::any_io_executor& executor, JobRequest what)
-    : request(std::move(what)), streams(to_hex(make_random<Salt>())), output(executor), error(executor), input(executor),
-      end(executor) {
+    : request(std::move(what)), streams(request.id.empty() ? to_hex(make_random<Salt>()) : request.id), durable(request.durable),
+      output(executor), error(executor), input(executor), end(executor) {
+    if (request.watch) return; // then the server says where they begin
     streams.open_receiver(StreamName::stdout_, request.window);
     if (!request.combine) streams.open_receiver(StreamName::stderr_, request.window);
 }
@@ -73,6 +74,8 @@ ExecFrame make_exec(const RemoteJob& job) {
     exec.umask = request.umask;
     exec.keep = static_cast<std::uint64_t>(request.keep.count());
     if (request.timeout) exec.timeout = static_cast<std::uint64_t>(request.timeout->count());
+    exec.durable = request.durable;
+    exec.detach = request.detach;
     exec.limits = {request.window, request.combine ? 0 : request.window};
     return frame;
 }

@@ -14,8 +14,19 @@
 
 namespace rc {
 
-// What to run.
+// Where to begin with the output of a job that is there.
+struct Watch {
+    std::optional<std::uint64_t> stdout_; // offsets; absent: the oldest byte kept
+    std::optional<std::uint64_t> stderr_;
+    bool tail = false; // where it ends now
+};
+
+// What to run; or, with `watch`, what to show.
 struct JobRequest {
+    std::string id;                 // empty: a new one
+    std::optional<Watch> watch;     // of the job `id`, of which only what stands here is known
+    bool durable = false;           // it survives the server
+    bool detach = false;            // it needs no client
     std::vector<std::string> words; // joined by blanks for the remote shell; in the other modes as they stand
     ExecMode mode = ExecMode::shell;
     std::string directory;                // empty: the remote home
@@ -48,6 +59,9 @@ struct RemoteJob {
     JobStreams streams;
     Ran ran = Ran::no; // unknown from when the request is handed over for sending
     std::uint64_t pid{};
+    bool durable;                   // it will be there after a restart of the server, too
+    std::uint64_t first_stdout = 0; // where its output begins, for this client
+    std::uint64_t first_stderr = 0;
     std::vector<std::string> signals; // sent so far, by name
     std::string boot;                 // of the server, and its clock, before the job was first asked for
     std::uint64_t uptime{};

@@ -114,6 +114,31 @@ int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
     return exit_status(*job.exit);
 }
 
+int Reporter::detached(const RemoteJob& job) const {
+    if (job.ran != Ran::yes) return finished(job, nullptr);
+    if (options_.json) object({{"host", options_.target.host}, {"job", job.id()}, {"started", true}});
+    else print(job.id() + '\n');
+    return 0;
+}
+
+void Reporter::attached(const RemoteJob& job) const {
+    note("attached to job " + job.id());
+    event({{"event", "attached"}, {"job", job.id()}, {"stdout", job.first_stdout}, {"stderr", job.first_stderr}});
+}
+
+int Reporter::left(const RemoteJob& job, int status) const {
+    event({{"event", "left"}, {"job", job.id()}});
+    if (!options_.quiet) print_error(escape(options_.target.host) + ": left the job " + job.id() + ", which goes on");
+    return status;
+}
+
+int Reporter::unanswered(const Failure& failure) const {
+    end_by_broken_pipe(failure);
+    event({{"event", "error"}, {"code", failure.code()}, {"message", failure.what()}, {"started", ran_value(failure.ran())}});
+    print_error(escape(options_.target.host) + ": " + failure.what());
+    return failure.status();
+}
+
 void Reporter::warn_of_early_end(const Exit& exit) const {
     if (options_.quiet) return;
     if (exit.reason == ExitReason::shutdown)
@@ -155,11 +180,12 @@ void Reporter::explain(const Failure& failure) const {
     print_error(escape(options_.target.host) + ": " + failure.what() + "; " + std::string(ran_text(failure.ran())));
 }
 
-void Reporter::object(const json::object& object) const {
-    const std::string line = json::serialize(object) + '\n';
-    const int error = write_all(STDOUT_FILENO, as_bytes(line));
+void Reporter::object(const json::object& object) const { print(json::serialize(object) + '\n'); }
+
+void Reporter::print(const std::string& text) const {
+    const int error = write_all(STDOUT_FILENO, as_bytes(text));
     if (error == EPIPE) throw Failure("pipe", "stdout is closed", Ran::yes, 128 + SIGPIPE);
-    if (error != 0) throw Failure("output", std::string("stdout: ") + std::strerror(error), Ran::yes);
+    if (error != 0) throw Failure("output", std::string("cannot write to stdout: ") + std::strerror(error), Ran::yes);
 }
 
 } // namespace rc

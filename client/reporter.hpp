@@ -24,6 +24,16 @@ public:
     void started(const RemoteJob& job) const;
     // The job is over: its event, its object (if `captured`), the line on stderr if it failed. Returns the exit status.
     int finished(const RemoteJob& job, const Captured* captured) const;
+    // A job that needs no client any more, or that could not be started: its id on stdout. Returns the exit status.
+    int detached(const RemoteJob& job) const;
+    // A job that was there has been found.
+    void attached(const RemoteJob& job) const;
+    // It was left alone, before it was over. Returns `status`.
+    int left(const RemoteJob& job, int status) const;
+    // A question about jobs has no answer. Returns the exit status.
+    int unanswered(const Failure& failure) const;
+    // Text for stdout. Throws Failure if it cannot be written.
+    void print(const std::string& text) const;
     // There never was a job.
     int failed(const Failure& failure) const;
     // The connection was lost and another one is tried; it is there.

@@ -1,6 +1,9 @@
 #include "client/target.hpp"
 
+#include "common/signal_name.hpp"
+
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 namespace rc {
@@ -78,6 +81,15 @@ std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
     constexpr std::int64_t longest = 10LL * 365 * 24 * 60 * 60;
     if (!number || *number < 1 || *number > longest / unit) return std::nullopt;
     return std::chrono::seconds(*number * unit);
+}
+
+std::optional<std::uint64_t> parse_offset(std::string_view text) { return parse_number<std::uint64_t>(text); }
+
+std::optional<std::string> parse_signal(std::string text) {
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    if (text.starts_with("SIG")) text.erase(0, 3);
+    if (const auto number = parse_number<int>(text)) text = signal_name(*number);
+    return signal_number(text) ? std::optional(text) : std::nullopt;
 }
 
 } // namespace rc

@@ -24,4 +24,10 @@ std::optional<std::uint16_t> parse_port(std::string_view text);
 // 90, 90s, 5m, 8h, 2d: whole and at least one second. Nothing if it is not of that form or longer than ten years.
 std::optional<std::chrono::seconds> parse_duration(std::string_view text);
 
+// A byte's place in a stream, in decimal.
+std::optional<std::uint64_t> parse_offset(std::string_view text);
+
+// TERM, SIGTERM, term or 15: the name without SIG. Nothing if this system has no such signal.
+std::optional<std::string> parse_signal(std::string text);
+
 } // namespace rc

@@ -37,7 +37,7 @@ void set_tcp_options(asio::ip::tcp::socket& socket) {
 } // namespace
 
 Channel::Channel(asio::ip::tcp::socket socket, asio::ssl::context& tls, Peer self)
-    : stream_(std::move(socket), tls), decoder_(limits::header_before_proof), self_(self) {
+    : stream_(std::move(socket), tls), decoder_(self), self_(self) {
     set_tcp_options(stream_.next_layer());
 }
 
@@ -48,16 +48,8 @@ asio::awaitable<void> Channel::handshake() {
 }
 
 asio::awaitable<Incoming> Channel::receive() {
-    const Peer sender = self_ == Peer::server ? Peer::client : Peer::server;
-    std::optional<Message> message;
-    const FrameDecoder::CheckHeader check = [&](boost::json::object header, std::optional<std::uint64_t> size) {
-        message = decode_message(std::move(header), size, sender, phase_);
-    };
     for (;;) {
-        if (std::optional<Frame> frame = decoder_.next(check)) {
-            Incoming incoming{std::move(*message), frame->header, frame->body};
-            co_return incoming;
-        }
+        if (std::optional<Incoming> incoming = decoder_.next()) co_return std::move(*incoming);
         const std::span<std::byte> space = decoder_.prepare();
         decoder_.commit(co_await stream_.async_read_some(asio::buffer(space.data(), space.size()), asio::use_awaitable));
     }
@@ -83,11 +75,6 @@ asio::awaitable<void> Channel::close_gently() {
 void Channel::close() {
     boost::system::error_code ignored;
     stream_.next_layer().close(ignored);
-}
-
-void Channel::set_phase(Phase phase) {
-    phase_ = phase;
-    if (phase == Phase::open) decoder_.set_header_limit(limits::header);
 }
 
 Binding Channel::binding() { return channel_binding(stream_.native_handle()); }

@@ -2,9 +2,8 @@
 #pragma once
 
 #include "common/auth.hpp"
-#include "common/codec.hpp"
-#include "common/frame.hpp"
 #include "common/message.hpp"
+#include "common/message_decoder.hpp"
 #include "common/sender.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -19,13 +18,6 @@
 
 namespace rc {
 
-// A message as it was received. The views hold until the next receive().
-struct Incoming {
-    Message message;
-    std::string_view header; // byte for byte
-    std::span<const std::byte> body;
-};
-
 // One side of a connection. Owns the socket; closes it when it goes. At a time, one coroutine may receive and one may
 // send. A send() that was cancelled leaves the connection unusable.
 class Channel : public FrameSink {
@@ -37,7 +29,7 @@ public:
     boost::asio::awaitable<void> handshake();
     [[nodiscard]] bool secured() const { return secured_; } // handshake() is done
 
-    // The next message that is legal in the current phase. Throws Error for anything else.
+    // The next message that is legal in the current phase; it holds until the next call. Throws Error for anything else.
     boost::asio::awaitable<Incoming> receive();
 
     boost::asio::awaitable<void> send(std::string_view frames, std::span<const std::byte> body) override;
@@ -49,15 +41,14 @@ public:
     // At once; what is under way fails.
     void close();
 
-    void set_phase(Phase phase);
+    void set_phase(Phase phase) { decoder_.set_phase(phase); }
     // See tls.hpp; after handshake().
     Binding binding();
 
 private:
     boost::asio::ssl::stream<boost::asio::ip::tcp::socket> stream_;
-    FrameDecoder decoder_;
+    MessageDecoder decoder_;
     Peer self_;
-    Phase phase_ = Phase::greeting;
     bool secured_ = false;
 };
 

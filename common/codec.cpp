@@ -79,6 +79,12 @@ void check_meaning(const Attach& attach) {
 
 void check_meaning(const Resize& resize) { check_size(resize); }
 
+void check_meaning(const Listed& job) {
+    if (job.code.has_value() && job.signal.has_value()) {
+        throw Error(ErrorCode::bad_message, "listed has at most one of 'code' and 'signal'");
+    }
+}
+
 void check_meaning(const Exit& exit) {
     if (exit.code.has_value() == exit.signal.has_value()) {
         throw Error(ErrorCode::bad_message, "exit needs one of 'code' and 'signal'");

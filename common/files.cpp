@@ -70,6 +70,20 @@ void write_new(const std::filesystem::path& file, mode_t mode, const std::string
     fail(file, std::strerror(problem));
 }
 
+int sync_file(const std::filesystem::path& path) {
+    const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    return fd.is_open() && ::fsync(fd.get()) == 0 ? 0 : errno;
+}
+
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory) {
+    std::vector<std::filesystem::path> entries;
+    std::error_code problem;
+    for (std::filesystem::directory_iterator entry(directory, problem), end; !problem && entry != end; entry.increment(problem)) {
+        entries.push_back(entry->path());
+    }
+    return entries;
+}
+
 void make_private_directories(const std::filesystem::path& directory) {
     if (directory.empty() || std::filesystem::is_directory(directory)) return;
     make_private_directories(directory.parent_path());

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -16,6 +17,12 @@ std::string read_guarded(const std::filesystem::path& file, mode_t forbidden, st
 // Creates `file` with `mode` and `content`. Throws Error{conflict} if it exists, Error{internal} if it cannot be written; then
 // nothing is left of it. Missing folders above it are made.
 void write_new(const std::filesystem::path& file, mode_t mode, const std::string& content);
+
+// Brings what has been written to a file, or the names in a folder, to the disk. Returns errno, or 0.
+int sync_file(const std::filesystem::path& path);
+
+// What is in a folder, as far as that can be read.
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory);
 
 // Makes a folder and those above it that are missing, for this user only (0700). Throws Error{internal}.
 void make_private_directories(const std::filesystem::path& directory);

@@ -24,13 +24,13 @@ Stream& require_open(Stream* stream, StreamName name, const char* what) {
 
 } // namespace
 
-SendStream& JobStreams::open_sender(StreamName name, std::uint64_t limit, std::size_t capacity) {
-    senders_[index(name)] = std::make_shared<SendStream>(limit, capacity);
+SendStream& JobStreams::open_sender(StreamName name, std::uint64_t limit, std::size_t capacity, std::uint64_t start) {
+    senders_[index(name)] = std::make_shared<SendStream>(limit, capacity, start);
     return *senders_[index(name)];
 }
 
-RecvStream& JobStreams::open_receiver(StreamName name, std::size_t window) {
-    return receivers_[index(name)].stream.emplace(window);
+RecvStream& JobStreams::open_receiver(StreamName name, std::size_t window, std::uint64_t start) {
+    return receivers_[index(name)].stream.emplace(window, start);
 }
 
 SendStream* JobStreams::sender(StreamName name) { return senders_[index(name)].get(); }
@@ -113,10 +113,15 @@ std::optional<Outgoing> JobStreams::next_data() {
             return Outgoing{encode_message(Eof{job_, name, stream->end()}), {}};
         }
     }
-    const bool finished = std::ranges::all_of(senders_, [](const auto& stream) { return !stream || stream->finished(); });
-    if (!closing_ || closing_said_ || !finished) return std::nullopt;
+    const std::string* closing_frame = closing();
+    if (closing_frame == nullptr || closing_said_) return std::nullopt;
     closing_said_ = true;
-    return Outgoing{*closing_, {}};
+    return Outgoing{*closing_frame, {}};
+}
+
+const std::string* JobStreams::closing() const {
+    const bool finished = std::ranges::all_of(senders_, [](const auto& stream) { return !stream || stream->finished(); });
+    return closing_ && finished ? &*closing_ : nullptr;
 }
 
 bool JobStreams::ack_owed() const {

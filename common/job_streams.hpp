@@ -33,8 +33,8 @@ public:
     JobStreams& operator=(const JobStreams&) = delete;
 
     // See SendStream and RecvStream for the parameters. The reference holds as long as this object.
-    SendStream& open_sender(StreamName name, std::uint64_t limit, std::size_t capacity);
-    RecvStream& open_receiver(StreamName name, std::size_t window);
+    SendStream& open_sender(StreamName name, std::uint64_t limit, std::size_t capacity, std::uint64_t start = 0);
+    RecvStream& open_receiver(StreamName name, std::size_t window, std::uint64_t start = 0);
     // nullptr if it was not opened.
     SendStream* sender(StreamName name);
     RecvStream* receiver(StreamName name);
@@ -59,6 +59,8 @@ public:
     // At most one frame of data, then ends of streams, then the closing message.
     std::optional<Outgoing> next_data();
     [[nodiscard]] bool ack_owed() const;
+    // The closing message, with its body, as it is sent; nullptr until all streams sent from here are finished.
+    [[nodiscard]] const std::string* closing() const;
 
     [[nodiscard]] const std::string& job() const { return job_; }
 

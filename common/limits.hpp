@@ -14,6 +14,7 @@ inline constexpr std::size_t body_before_proof = 32;
 inline constexpr std::size_t data_body = 64 * 1024;
 inline constexpr std::size_t exec_body = 256 * 1024;
 inline constexpr std::size_t state_body = 256 * 1024;
+inline constexpr std::size_t listed_body = 4 * 1024;
 inline constexpr std::size_t json_depth = 8;
 
 // Silence: a client that has heard nothing for this long asks whether the server is there; either end gives up.

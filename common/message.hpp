@@ -23,6 +23,8 @@ BOOST_DEFINE_ENUM_CLASS(StreamName, stdin_, stdout_, stderr_)
 BOOST_DEFINE_ENUM_CLASS(ExecMode, shell, argv, subsystem)
 BOOST_DEFINE_ENUM_CLASS(ExitReason, exited, timeout, abandoned, shutdown)
 BOOST_DEFINE_ENUM_CLASS(JobState, running, finished)
+// As `jobs` shows it. full: it waits because its output has no room left; unknown: it was started, and nobody saw its end.
+BOOST_DEFINE_ENUM_CLASS(Standing, attached, lingering, detached, full, finished, unknown)
 
 struct Hello {
     std::vector<std::uint64_t> versions;
@@ -71,8 +73,8 @@ struct Pty {
     std::uint64_t rows{};
     std::uint64_t columns{};
     std::string term; // TERM; may be empty
-    std::uint64_t
-        typed{}; // bytes of stdin that were typed before the command starts: it starts when it can read them, and they are not echoed
+    // Bytes of stdin that were typed before the command starts: it starts when it can read them, and they are not echoed.
+    std::uint64_t typed{};
 };
 BOOST_DESCRIBE_STRUCT(Pty, (), (rows, columns, term, typed))
 
@@ -119,9 +121,11 @@ struct Attach {
     std::uint64_t generation{};
     std::optional<std::uint64_t> stdout_; // received so far; absent: from the oldest kept byte
     std::optional<std::uint64_t> stderr_;
+    bool tail{};                        // begin where the output ends now instead
+    std::optional<OutputLimits> limits; // absent: a window beyond the offset
     std::optional<WindowSize> pty;
 };
-BOOST_DESCRIBE_STRUCT(Attach, (), (job, client, generation, stdout_, stderr_, pty))
+BOOST_DESCRIBE_STRUCT(Attach, (), (job, client, generation, stdout_, stderr_, tail, limits, pty))
 
 struct Started {
     std::string job;
@@ -137,9 +141,10 @@ struct Attached {
     std::uint64_t signals{}; // the highest signal number taken
     std::uint64_t stdout_{}; // where sending goes on
     std::uint64_t stderr_{};
+    bool durable{}; // it will be found again after a restart of the server, too
     InputLimits limits;
 };
-BOOST_DESCRIBE_STRUCT(Attached, (), (job, state, stdin_, signals, stdout_, stderr_, limits))
+BOOST_DESCRIBE_STRUCT(Attached, (), (job, state, stdin_, signals, stdout_, stderr_, durable, limits))
 
 // Body: 1 to 64 KiB of the stream, from `offset`.
 struct Data {
@@ -194,6 +199,42 @@ struct Release {
     std::string job;
 };
 BOOST_DESCRIBE_STRUCT(Release, (), (job))
+
+// Which jobs there are.
+struct Jobs {};
+BOOST_DESCRIBE_STRUCT(Jobs, (), ())
+
+// One of them. Body: the beginning of its command.
+struct Listed {
+    std::string job;
+    Standing state{};
+    bool durable{};
+    std::uint64_t age{};     // seconds since it was asked for
+    std::uint64_t stdout_{}; // bytes so far
+    std::uint64_t stderr_{};
+    std::optional<ExitReason> reason; // of its end, then as in exit
+    std::optional<std::uint64_t> code;
+    std::optional<std::string> signal;
+};
+BOOST_DESCRIBE_STRUCT(Listed, (), (job, state, durable, age, stdout_, stderr_, reason, code, signal))
+
+// That was all of them.
+struct ListedAll {
+    std::uint64_t count{};
+};
+BOOST_DESCRIBE_STRUCT(ListedAll, (), (count))
+
+// A signal to a job that this connection need not be attached to.
+struct Kill {
+    std::string job;
+    std::string name; // without SIG
+};
+BOOST_DESCRIBE_STRUCT(Kill, (), (job, name))
+
+struct Killed {
+    std::string job;
+};
+BOOST_DESCRIBE_STRUCT(Killed, (), (job))
 
 struct Ping {};
 BOOST_DESCRIBE_STRUCT(Ping, (), ())
@@ -270,6 +311,11 @@ inline constexpr auto message_table = std::tuple{
     MessageRow<Resize>{"resize", From::client, In::open, {}},
     MessageRow<Keep>{"keep", From::client, In::open, {}},
     MessageRow<Release>{"release", From::client, In::open, {}},
+    MessageRow<Jobs>{"jobs", From::client, In::open, {}},
+    MessageRow<Listed>{"listed", From::server, In::open, limits::listed_body},
+    MessageRow<ListedAll>{"listed_all", From::server, In::open, {}},
+    MessageRow<Kill>{"kill", From::client, In::open, {}},
+    MessageRow<Killed>{"killed", From::server, In::open, {}},
     MessageRow<Ping>{"ping", From::client, In::open, {}},
     MessageRow<Pong>{"pong", From::server, In::open, {}},
     MessageRow<Exit>{"exit", From::server, In::open, limits::state_body},

@@ -5,6 +5,7 @@
 
 #include "common/ring.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,7 +21,9 @@ class SendStream {
 public:
     // `limit`: the highest offset that the receiver allows at the start. `capacity`: bytes that this side is willing to
     // keep, whatever limit it is granted.
-    SendStream(std::uint64_t limit, std::size_t capacity) : ring_(capacity), limit_(limit) {}
+    // `start`: the offset of its first byte; the bytes before it count as acknowledged.
+    SendStream(std::uint64_t limit, std::size_t capacity, std::uint64_t start = 0)
+        : ring_(capacity), kept_(start), acked_(start), sent_(start), most_sent_(start), end_(start), limit_(limit) {}
 
     // Producer. prepare() is empty while the window is full; a stopped stream takes nothing.
     std::span<std::byte> prepare();
@@ -42,11 +45,14 @@ public:
     // A new connection goes on at `offset`, where the receiver is: it is sent again from there. Throws Error{bad_offset} for one
     // below what was acknowledged or above what was ever sent. Frees nothing: only ack() does.
     void resume(std::uint64_t offset);
+    // The receiver of this connection allows sending up to `limit`; one that is lower than the last one says nothing.
+    void allow(std::uint64_t limit) { limit_ = std::max(limit_, limit); }
     // Throws what resume() would throw.
     void check_resume(std::uint64_t offset) const;
 
     [[nodiscard]] std::uint64_t acked() const { return acked_; }
     [[nodiscard]] std::uint64_t sent() const { return sent_; }
+    [[nodiscard]] std::uint64_t most_sent() const { return most_sent_; }
     [[nodiscard]] std::uint64_t end() const { return end_; }
     [[nodiscard]] bool stopped() const { return stopped_; }
     // Nothing will be sent any more: everything and the end of the stream are out, or it was stopped.
@@ -57,11 +63,11 @@ private:
     void forget();
 
     Ring ring_; // holds kept_..end_
-    std::uint64_t kept_ = 0;
-    std::uint64_t acked_ = 0;
-    std::uint64_t sent_ = 0;      // on this connection
-    std::uint64_t most_sent_ = 0; // on any
-    std::uint64_t end_ = 0;
+    std::uint64_t kept_;
+    std::uint64_t acked_;
+    std::uint64_t sent_;      // on this connection
+    std::uint64_t most_sent_; // on any
+    std::uint64_t end_;
     std::uint64_t limit_;
     bool lent_ = false;
     bool closed_ = false;
@@ -72,8 +78,9 @@ private:
 // The receiver's side: consumed <= received <= limit. What was received and not yet consumed (written) is held in memory.
 class RecvStream {
 public:
-    // `window`: bytes that may be under way or held here at a time.
-    explicit RecvStream(std::size_t window) : ring_(window), window_(window), limit_(window) {}
+    // `window`: bytes that may be under way or held here at a time. `start`: the offset of the first byte.
+    explicit RecvStream(std::size_t window, std::uint64_t start = 0)
+        : ring_(window), window_(window), received_(start), consumed_(start), acked_(start), limit_(start + window) {}
 
     // Bytes of the peer's at `offset`. Throws Error{bad_offset} unless they follow what was received and stay within the limit.
     void data(std::uint64_t offset, std::span<const std::byte> bytes);
@@ -107,9 +114,9 @@ public:
 private:
     Ring ring_; // holds consumed_..received_
     std::uint64_t window_;
-    std::uint64_t received_ = 0;
-    std::uint64_t consumed_ = 0;
-    std::uint64_t acked_ = 0;
+    std::uint64_t received_;
+    std::uint64_t consumed_;
+    std::uint64_t acked_;
     std::uint64_t limit_;
     bool ended_ = false;
     bool stopped_ = false;

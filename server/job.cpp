@@ -66,6 +66,7 @@ Message Job::attach(JobClient& client, const JobClaim& claim) {
     check_offset(StreamName::stdout_, attach.stdout_);
     check_offset(StreamName::stderr_, attach.stderr_);
     if (client_ != nullptr) client_->replaced(same);
+    if (!same) signals_ = 0;
     resume(attach);
     client_ = &client;
     client_id_ = attach.client;
@@ -89,12 +90,15 @@ void Job::check_offset(StreamName name, const std::optional<std::uint64_t>& offs
 }
 
 void Job::resume(const Attach& attach) {
-    const auto go_on = [&](StreamName name, const std::optional<std::uint64_t>& offset) {
+    const OutputLimits granted = attach.limits.value_or(OutputLimits{});
+    const auto go_on = [&](StreamName name, const std::optional<std::uint64_t>& offset, std::uint64_t limit) {
         SendStream* stream = streams_.sender(name);
-        if (stream != nullptr) stream->resume(offset.value_or(stream->acked()));
+        if (stream == nullptr) return;
+        stream->resume(attach.tail ? stream->most_sent() : offset.value_or(stream->acked()));
+        stream->allow(attach.limits ? limit : stream->sent() + limits::window);
     };
-    go_on(StreamName::stdout_, attach.stdout_);
-    go_on(StreamName::stderr_, attach.stderr_);
+    go_on(StreamName::stdout_, attach.stdout_, granted.stdout_);
+    go_on(StreamName::stderr_, attach.stderr_, granted.stderr_);
     streams_.resume();
     if (attach.pty && child_.on_terminal() && !finished_) child_.resize(*attach.pty);
 }
@@ -118,6 +122,7 @@ Attached Job::attached() {
     message.signals = signals_;
     message.stdout_ = sent(StreamName::stdout_);
     message.stderr_ = sent(StreamName::stderr_);
+    message.durable = options_.recorded;
     if (const RecvStream* input = streams_.receiver(StreamName::stdin_)) {
         message.stdin_ = input->received();
         message.limits.stdin_ = input->limit();
@@ -297,11 +302,38 @@ void Job::take_one(const Stop& message, std::span<const std::byte>) {
 }
 
 void Job::take_one(const Signal& message, std::span<const std::byte>) {
-    const auto number = signal_number(message.name);
-    if (!number) throw Error(ErrorCode::bad_message, "field 'name' is not a signal of this host");
     if (message.number <= signals_) return;
+    signal(message.name);
     signals_ = message.number;
+}
+
+void Job::signal(const std::string& name) {
+    const auto number = signal_number(name);
+    if (!number) throw Error(ErrorCode::bad_message, "field 'name' is not a signal of this host");
     child_.signal_group(*number);
+}
+
+void Job::kill(const std::string& name) {
+    if (finished_) throw Error(ErrorCode::no_such_job, "the job has ended");
+    signal(name);
+}
+
+Listed Job::listed() {
+    const auto produced = [&](StreamName name) {
+        const SendStream* stream = streams_.sender(name);
+        return stream != nullptr ? stream->end() : 0;
+    };
+    Listed listed;
+    listed.job = facts_.id;
+    listed.state = finished_ ? Standing::finished : client_ != nullptr ? Standing::attached : Standing::lingering;
+    listed.age = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count());
+    listed.stdout_ = produced(StreamName::stdout_);
+    listed.stderr_ = produced(StreamName::stderr_);
+    if (!exit_) return listed;
+    listed.reason = exit_->reason;
+    listed.code = exit_->code;
+    listed.signal = exit_->signal;
+    return listed;
 }
 
 void Job::take_one(const Resize& message, std::span<const std::byte>) {
@@ -314,7 +346,7 @@ void Job::take_one(const Keep& message, std::span<const std::byte>) {
 }
 
 void Job::end(ExitReason reason) {
-    if (reason == ExitReason::abandoned || client_ == nullptr) {
+    if (!options_.recorded && (reason == ExitReason::abandoned || client_ == nullptr)) {
         discard_ = true;
         output_room_.notify();
         error_room_.notify();
@@ -326,11 +358,11 @@ void Job::end(ExitReason reason) {
 
 void Job::finish() {
     if (!child_.on_terminal()) child_.close_input();
-    const Exit exit = describe(child_.reap());
+    exit_ = describe(child_.reap());
     finished_ = true;
-    log(exit);
+    log(*exit_);
     // What a signal cut short says nothing.
-    streams_.finish_with(exit, exit.code ? child_.state() : std::string());
+    streams_.finish_with(*exit_, exit_->code ? child_.state() : std::string());
 }
 
 Exit Job::describe(const ProcessEnd& end) {

@@ -44,6 +44,7 @@ struct JobOptions {
     bool wait_eof{};
     std::chrono::seconds keep{};      // how long it lingers
     std::chrono::seconds most_keep{}; // and may at most
+    bool recorded{};                  // whatever happens, its output is wanted
     std::uint64_t typed{};            // bytes of input before which a command on a terminal does not start
     JobWindows windows;
 };
@@ -88,6 +89,11 @@ public:
     // The client has taken the result, or does not want it.
     void release();
 
+    // A signal from whom the job is not attached to. Throws Error{no_such_job} if it has ended, Error{bad_message}.
+    void kill(const std::string& signal);
+    // As it is now.
+    [[nodiscard]] Listed listed();
+
     // A message from the client. Throws Error{bad_offset, bad_message}.
     void take(const JobMessage& message, std::span<const std::byte> body);
 
@@ -97,12 +103,14 @@ public:
 
     [[nodiscard]] JobStreams& streams() { return streams_; }
     [[nodiscard]] const JobFacts& facts() const { return facts_; }
+    [[nodiscard]] pid_t pid() const { return pid_; }
     [[nodiscard]] bool finished() const { return finished_; }
 
 private:
     Started started();
     Attached attached();
     bool output_taken();
+    void signal(const std::string& name);
     void check_offset(StreamName name, const std::optional<std::uint64_t>& offset);
     void resume(const Attach& attach);
     void take_one(const Data& message, std::span<const std::byte> body);
@@ -152,6 +160,7 @@ private:
     bool discard_ = false; // nobody will read the output
     bool open_ = false;    // the output was not at its end
     bool finished_ = false;
+    std::optional<Exit> exit_;
     int pumps_ = 0;              // output pipes that are not at their end
     int reading_ = 0;            // of these, the ones that wait for the command
     Clock::time_point active_{}; // the last time that output came or a pipe began to wait for it

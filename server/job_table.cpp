@@ -14,6 +14,15 @@ std::optional<JobPlace> JobTable::find(const std::string& key, const std::string
     return entry != places_.end() ? std::optional(entry->second) : std::nullopt;
 }
 
+std::vector<JobPlace> JobTable::of_key(const std::string& key) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<JobPlace> places;
+    for (auto entry = places_.lower_bound(Name(key, "")); entry != places_.end() && entry->first.first == key; ++entry) {
+        places.push_back(entry->second);
+    }
+    return places;
+}
+
 void JobTable::remove(const std::string& key, const std::string& id) {
     const std::lock_guard lock(mutex_);
     places_.erase(Name(key, id));

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace rc {
 
@@ -30,6 +31,7 @@ public:
     // Reserves the id of a key for a job that is about to be started, or returns where the one is that has it.
     std::optional<JobPlace> reserve(const std::string& key, const std::string& id, const JobPlace& place);
     std::optional<JobPlace> find(const std::string& key, const std::string& id) const;
+    std::vector<JobPlace> of_key(const std::string& key) const;
     void remove(const std::string& key, const std::string& id);
 
 private:

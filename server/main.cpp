@@ -3,11 +3,13 @@
 #include "server/background.hpp"
 #include "server/command_state.hpp"
 #include "server/complete.hpp"
+#include "server/housekeeper.hpp"
 #include "server/listener.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
 #include "server/service.hpp"
 #include "server/state_dir.hpp"
+#include "server/supervisor.hpp"
 #include "server/terminal_leader.hpp"
 #include "server/worker.hpp"
 
@@ -128,6 +130,8 @@ void serve(const ServerOptions& options) {
     std::deque<Listener> listeners = listen(context, options.listen);
     const PidFile pid_file(options.pid_file);
 
+    service.durable_jobs.recover(context.get_executor());
+    const Housekeeper housekeeper(service.durable_jobs, options.retain);
     Daemon daemon(service, context);
     asio::co_spawn(context, daemon.run(listeners), asio::detached);
     std::string readiness;
@@ -142,6 +146,7 @@ void serve(const ServerOptions& options) {
 // that is what was asked for.
 std::optional<int> help_daemon(int argc, char** argv) {
     const std::string_view verb = argc > 1 ? argv[1] : "";
+    if (verb == supervise_verb) return supervise(argc, argv);
     if (verb == terminal_verb) return lead_terminal(argc, argv);
     if (verb == state_verb) return write_state(argv[0]);
     if (verb == complete_verb) return print_completions(argc, argv);

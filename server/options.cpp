@@ -45,7 +45,10 @@ std::optional<int> parse_options(int argc, char** argv, ServerOptions& options) 
     std::int64_t login_grace = options.login_grace.count();
     std::int64_t drain = options.drain.count();
     std::int64_t max_keep = options.max_keep.count();
+    std::int64_t retain = options.retain.count();
     constexpr std::int64_t day = 24 * 60 * 60;
+    constexpr std::uint64_t least_spool = 64 * 1024;
+    constexpr std::uint64_t most_bytes = 1ULL << 60;
     app.add_option("--listen", options.listen, "Address to listen on; port 0 picks a free one; may be repeated")
         ->type_name("ADDR:PORT");
     app.add_option("--authorized-keys", options.authorized_keys, "Keys that may log in")->type_name("FILE");
@@ -75,6 +78,20 @@ std::optional<int> parse_options(int argc, char** argv, ServerOptions& options) 
         ->check(CLI::Range(std::int64_t{0}, 365 * day))
         ->type_name("S")
         ->capture_default_str();
+    app.add_option("--max-spool", options.max_spool, "Bytes of output kept on disk for one durable job")
+        ->transform(CLI::AsSizeValue(false))
+        ->check(CLI::Range(least_spool, most_bytes))
+        ->type_name("SIZE")
+        ->default_str("1G");
+    app.add_option("--max-state", options.max_state, "Bytes of output kept on disk for all durable jobs")
+        ->transform(CLI::AsSizeValue(false))
+        ->check(CLI::Range(least_spool, most_bytes))
+        ->type_name("SIZE")
+        ->default_str("10G");
+    app.add_option("--retain", retain, "Seconds that a durable job is kept when it has ended")
+        ->check(CLI::Range(std::int64_t{0}, 10 * 365 * day))
+        ->type_name("S")
+        ->capture_default_str();
     app.add_option("--drain", drain, "Seconds that jobs may go on after SIGTERM")
         ->check(CLI::Range(std::int64_t{0}, day))
         ->type_name("S")
@@ -87,6 +104,7 @@ std::optional<int> parse_options(int argc, char** argv, ServerOptions& options) 
     options.login_grace = std::chrono::seconds(login_grace);
     options.drain = std::chrono::seconds(drain);
     options.max_keep = std::chrono::seconds(max_keep);
+    options.retain = std::chrono::seconds(retain);
     set_default_paths(options);
     return std::nullopt;
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -18,12 +19,15 @@ struct ServerOptions {
     std::filesystem::path pid_file; // empty: none
     std::filesystem::path log_file; // empty: stderr; with daemon, a file in state_dir
     std::string log_level = "info";
-    std::size_t threads = 0;                     // workers; 0: one for each core
-    std::size_t max_sessions = 10'000;           // connections at a time, authenticated or not
-    std::size_t max_jobs = 5'000;                // jobs at a time, of all connections
-    std::chrono::seconds login_grace{10};        // from accept to the verified proof
-    std::chrono::seconds max_keep{24 * 60 * 60}; // how long a job may linger when its client has vanished
-    std::chrono::seconds drain{0};               // how long ordinary jobs may go on after SIGTERM
+    std::size_t threads = 0;                       // workers; 0: one for each core
+    std::size_t max_sessions = 10'000;             // connections at a time, authenticated or not
+    std::size_t max_jobs = 5'000;                  // jobs at a time, of all connections
+    std::chrono::seconds login_grace{10};          // from accept to the verified proof
+    std::chrono::seconds max_keep{24 * 60 * 60};   // how long a job may linger when its client has vanished
+    std::uint64_t max_spool = 1ULL << 30;          // bytes of output kept on disk for one durable job
+    std::uint64_t max_state = 10ULL << 30;         // and for all of them
+    std::chrono::seconds retain{7 * 24 * 60 * 60}; // how long a durable job that has ended is kept
+    std::chrono::seconds drain{0};                 // how long ordinary jobs may go on after SIGTERM
 };
 
 // How long the steps of ending a job are apart: HUP, TERM, KILL.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/auth.hpp"
+#include "server/durable_jobs.hpp"
 #include "server/job_ids.hpp"
 #include "server/job_table.hpp"
 #include "server/key_store.hpp"
@@ -30,6 +31,7 @@ struct Service {
     KeyStore keys;
     JobIds job_ids{remembered_jobs};
     JobTable job_table;
+    DurableJobs durable_jobs;
     boost::asio::ssl::context tls;
 
     std::atomic<bool> stopping{false}; // no new jobs

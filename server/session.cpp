@@ -1,16 +1,17 @@
 #include "server/session.hpp"
 
 #include "common/bytes.hpp"
+#include "common/codec.hpp"
 #include "common/described_json.hpp"
 #include "server/exec_request.hpp"
-#include "server/launch_plan.hpp"
+#include "server/job_viewer.hpp"
 #include "server/log.hpp"
-#include "server/spawn.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
 #include <algorithm>
+#include <ctime>
 #include <exception>
 #include <variant>
 
@@ -19,8 +20,6 @@ namespace rc {
 namespace asio = boost::asio;
 
 namespace {
-
-constexpr std::uint64_t longest_timeout = 10ULL * 365 * 24 * 60 * 60; // seconds
 
 // Keeps a job alive and on the books of its thread until it is finished.
 asio::awaitable<void> run_job(std::shared_ptr<Job> job, Service& service, Residents& residents) {
@@ -58,14 +57,18 @@ private:
     bool kept_ = false;
 };
 
-// Two requests are the same if they ask for the same.
+// Two requests are the same if they ask for the same to be run, however it is kept, watched or shown.
 Digest digest_of(const Exec& exec, std::span<const std::byte> body) {
-    Exec asked = exec;
-    asked.boot.clear();
-    asked.uptime = 0;
-    asked.client.clear();
-    asked.generation = 1;
-    asked.limits = {};
+    Exec asked;
+    asked.job = exec.job;
+    asked.mode = exec.mode;
+    asked.words = exec.words;
+    asked.stdin_ = exec.stdin_;
+    asked.combine = exec.combine;
+    asked.state = exec.state;
+    asked.umask = exec.umask;
+    asked.durable = exec.durable;
+    if (exec.pty) asked.pty.emplace();
     std::string text = encode_message(asked, body.size());
     text += as_text(body);
     return sha256(as_bytes(text));
@@ -81,6 +84,8 @@ JobClaim claim_of(const Exec& exec) {
     return claim;
 }
 
+Error other_request() { return {ErrorCode::conflict, "the job id has been used for another request"}; }
+
 bool ends_connection(ErrorCode code) { return code == ErrorCode::bad_offset || code == ErrorCode::bad_message; }
 
 ErrorMessage to_message(const Error& error) {
@@ -88,12 +93,6 @@ ErrorMessage to_message(const Error& error) {
     message.code = error.code();
     message.message = error.what();
     return message;
-}
-
-std::string shown_command(const ExecRequest& request) {
-    std::string text;
-    for (const std::string& word : request.words) text += (text.empty() ? "" : " ") + word;
-    return text;
 }
 
 } // namespace
@@ -180,7 +179,9 @@ asio::awaitable<void> Session::read_messages() {
     for (;;) {
         const Incoming incoming = co_await channel_.receive();
         heard_ = Clock::now();
-        handle(incoming.message, incoming.body);
+        if (std::holds_alternative<Jobs>(incoming.message)) co_await list_jobs();
+        else if (const auto* kill = std::get_if<Kill>(&incoming.message)) co_await kill_job(*kill);
+        else handle(incoming.message, incoming.body);
         co_await sender_.room();
     }
 }
@@ -198,9 +199,11 @@ void Session::say_last(const Error& error) {
     sender_.finish();
 }
 
+// Those who watch durable jobs only get no word: they go on with the next server.
 void Session::leave() {
     leaving_ = true;
     if (jobs_.empty()) say_last(Error(ErrorCode::shutdown, "the server is ending"));
+    else if (std::ranges::all_of(jobs_, [](const auto& held) { return held.second.durable; })) channel_.close();
 }
 
 void Session::handle(const Message& message, std::span<const std::byte> body) {
@@ -237,9 +240,11 @@ void Session::handle_exec(const Exec& exec, std::span<const std::byte> body) {
 
 void Session::start_or_rejoin(const Exec& exec, std::span<const std::byte> body) {
     const ExecRequest request = read_exec_request(exec, body);
+    if (exec.durable) return start_or_view(exec, request, body);
+    if (service_.durable_jobs.find(login_.key_id, exec.job)) throw other_request();
     const JobPlace place{executor_, digest_of(exec, body), windows_of(exec).total()};
     if (const auto known = service_.job_table.reserve(login_.key_id, exec.job, place)) {
-        if (known->request != place.request) throw Error(ErrorCode::conflict, "the job id has been used for another request");
+        if (known->request != place.request) throw other_request();
         hold(*known, claim_of(exec));
     } else {
         start(exec, request, place);
@@ -248,58 +253,121 @@ void Session::start_or_rejoin(const Exec& exec, std::span<const std::byte> body)
 
 void Session::start(const Exec& exec, const ExecRequest& request, const JobPlace& place) {
     Reservation reservation(service_.job_table, login_.key_id, exec.job);
-    const std::string command = shown_command(request);
     check_admissible(exec);
-    const Account account = choose_account(login_.key, login_.user);
-    const LaunchPlan plan = make_launch_plan(exec, request, account, {exec.job, login_.key_id, address_});
+    if (exec.boot != service_.boot) throw Error(ErrorCode::restarted, "the server has been restarted since the request was made");
+    const JobStart wanted = job_start(exec, request);
     admit_id(exec);
-
-    SpawnOptions options;
-    options.input = exec.stdin_;
-    options.combine = exec.combine;
-    options.terminal = exec.pty;
-    options.open_files = service_.open_files;
-    JobOptions job_options;
-    job_options.wait_eof = exec.wait_eof;
-    job_options.typed = exec.pty ? exec.pty->typed : 0;
-    job_options.windows = windows_of(exec);
-    job_options.most_keep = service_.options.max_keep;
-    job_options.keep =
-        std::chrono::seconds(std::min<std::uint64_t>(exec.keep, static_cast<std::uint64_t>(service_.options.max_keep.count())));
-    if (exec.timeout) job_options.timeout = std::chrono::seconds(std::min<std::uint64_t>(*exec.timeout, longest_timeout));
-    JobFacts facts{exec.job, login_.key_id, address_, account.name, command, service_.boot};
-    const auto job =
-        std::make_shared<Job>(executor_, std::move(facts), job_options, spawn(executor_, plan, account, options), exec.limits);
+    const auto job = start_job(executor_, wanted);
     *place.job = job;
     reservation.keep();
     hold(place, claim_of(exec));
     asio::co_spawn(executor_, run_and_keep_job(job, service_, residents_), asio::detached);
 }
 
+JobStart Session::job_start(const Exec& exec, const ExecRequest& request) const {
+    return {exec, request, choose_account(login_.key, login_.user), login_.key_id, address_, service_.boot,
+        service_.options.max_keep, service_.open_files};
+}
+
+// A job on the disk is there whichever run of the server has made it.
+void Session::start_or_view(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
+    std::optional<JobDirectory> job = service_.durable_jobs.find(login_.key_id, exec.job);
+    if (!job) job = record(exec, request, body);
+    const JobRecord known = job->record();
+    if (digest_of(known.exec, as_bytes(known.body)) != digest_of(exec, body)) throw other_request();
+    view(*job, exec, windows_of(exec).total());
+}
+
+JobDirectory Session::record(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
+    if (service_.job_table.find(login_.key_id, exec.job)) throw other_request();
+    check_admissible(exec);
+    const JobStart wanted = job_start(exec, request);
+    check_startable(wanted);
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    const JobRecord fresh{login_.key_id, address_, wanted.account.name, now, exec, std::string(as_text(body))};
+    return service_.durable_jobs.start(executor_, fresh);
+}
+
 void Session::handle_attach(const Attach& attach) {
     try {
-        const auto place = service_.job_table.find(login_.key_id, attach.job);
-        if (!place) throw Error(ErrorCode::no_such_job, "there is no such job");
-        check_windows(place->windows);
-        JobClaim claim;
-        claim.attach = attach;
-        hold(*place, claim);
+        if (const auto place = service_.job_table.find(login_.key_id, attach.job)) {
+            check_windows(place->windows);
+            JobClaim claim;
+            claim.attach = attach;
+            hold(*place, claim);
+        } else {
+            const JobDirectory job = find_durable(attach.job);
+            const std::size_t windows = windows_of(job.record().exec).total();
+            check_windows(windows);
+            view(job, attach, windows);
+        }
     } catch (const Error& error) {
         if (ends_connection(error.code())) throw;
         say_job_error(attach.job, error);
     }
 }
 
+JobDirectory Session::find_durable(const std::string& id) const {
+    const auto job = service_.durable_jobs.find(login_.key_id, id);
+    if (!job) throw Error(ErrorCode::no_such_job, "there is no such job");
+    return *job;
+}
+
+void Session::view(const JobDirectory& job, const std::variant<Exec, Attach>& claim, std::size_t windows) {
+    check_not_held(job.id());
+    jobs_.emplace(job.id(), Held{view_job(service_.durable_jobs, job, claim, executor_, outbox_, listener_), windows, true});
+}
+
+void Session::check_not_held(const std::string& id) const {
+    if (jobs_.contains(id)) throw Error(ErrorCode::conflict, "this connection has the job already");
+}
+
 void Session::hold(const JobPlace& place, const JobClaim& claim) {
     const std::string& id = claim.attach.job;
-    if (jobs_.contains(id)) throw Error(ErrorCode::conflict, "this connection has the job already");
+    check_not_held(id);
     if (place.executor == executor_) {
         const auto job = place.job->lock();
         if (!job) throw Error(ErrorCode::no_such_job, "there is no such job");
-        jobs_.emplace(id, Held{hold_job(job, claim, outbox_, listener_), place.windows});
+        jobs_.emplace(id, Held{hold_job(job, claim, outbox_, listener_), place.windows, false});
     } else {
-        jobs_.emplace(id, Held{hold_distant_job(place, claim, executor_, listener_, service_.ended), place.windows});
+        jobs_.emplace(id, Held{hold_distant_job(place, claim, executor_, listener_, service_.ended), place.windows, false});
     }
+}
+
+asio::awaitable<void> Session::list_jobs() {
+    std::uint64_t count = 0;
+    for (const JobPlace& place : service_.job_table.of_key(login_.key_id)) {
+        const auto listing = co_await list_job(place);
+        if (listing) co_await say(*listing);
+        if (listing) ++count;
+    }
+    for (const JobDirectory& job : service_.durable_jobs.of_key(login_.key_id)) {
+        const auto listing = co_await list_job(job);
+        if (listing) co_await say(*listing);
+        if (listing) ++count;
+    }
+    outbox_.push(ListedAll{count});
+}
+
+asio::awaitable<void> Session::say(const JobListing& listing) {
+    outbox_.push(listing.facts, std::string_view(listing.command).substr(0, limits::listed_body));
+    co_await sender_.room();
+}
+
+asio::awaitable<void> Session::kill_job(const Kill& message) {
+    const Kill kill = message;
+    std::optional<Error> problem;
+    try {
+        const auto place = service_.job_table.find(login_.key_id, kill.job);
+        if (place) co_await rc::kill_job(*place, kill.name);
+        else co_await rc::kill_job(find_durable(kill.job), kill.name);
+        outbox_.push(Killed{kill.job});
+    } catch (const Error& error) {
+        problem = error;
+    }
+    if (!problem) co_return;
+    if (ends_connection(problem->code())) throw Error(*problem);
+    say_job_error(kill.job, *problem);
 }
 
 void Session::listen_to_jobs() {
@@ -331,10 +399,9 @@ asio::awaitable<void> Session::give_credit() {
 
 void Session::check_admissible(const Exec& exec) const {
     if (service_.stopping) throw Error(ErrorCode::shutdown, "the server is ending and starts nothing any more");
-    if (exec.boot != service_.boot) throw Error(ErrorCode::restarted, "the server has been restarted since the request was made");
-    if (exec.durable || exec.detach) throw Error(ErrorCode::unsupported, "this server does not keep jobs");
     check_windows(windows_of(exec).total());
-    if (service_.jobs >= service_.options.max_jobs) throw Error(ErrorCode::busy, "the server has as many jobs as it may have");
+    if (service_.jobs + service_.durable_jobs.running() >= service_.options.max_jobs)
+        throw Error(ErrorCode::busy, "the server has as many jobs as it may have");
 }
 
 void Session::check_windows(std::size_t wanted) const {

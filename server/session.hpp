@@ -8,8 +8,10 @@
 #include "server/authenticate.hpp"
 #include "server/exec_request.hpp"
 #include "server/job_client.hpp"
+#include "server/job_queries.hpp"
 #include "server/residents.hpp"
 #include "server/service.hpp"
+#include "server/start_job.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -19,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <variant>
 
 namespace rc {
 
@@ -50,8 +53,17 @@ private:
     void handle_exec(const Exec& exec, std::span<const std::byte> body);
     void start_or_rejoin(const Exec& exec, std::span<const std::byte> body);
     void start(const Exec& exec, const ExecRequest& request, const JobPlace& place);
+    JobStart job_start(const Exec& exec, const ExecRequest& request) const;
+    void start_or_view(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body);
+    JobDirectory record(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body);
+    JobDirectory find_durable(const std::string& id) const;
+    void view(const JobDirectory& job, const std::variant<Exec, Attach>& claim, std::size_t windows);
     void handle_attach(const Attach& attach);
     void hold(const JobPlace& place, const JobClaim& claim);
+    void check_not_held(const std::string& id) const;
+    boost::asio::awaitable<void> list_jobs();
+    boost::asio::awaitable<void> say(const JobListing& listing);
+    boost::asio::awaitable<void> kill_job(const Kill& message);
     void release(const Release& message);
     template <class Request>
     void hand_to_job(const Request& message, std::span<const std::byte> body = {});
@@ -75,6 +87,7 @@ private:
     struct Held {
         std::unique_ptr<JobHandle> handle;
         std::size_t windows; // bytes
+        bool durable;        // there is a next server for it
     };
     std::shared_ptr<JobListener> listener_ = std::make_shared<JobListener>();
     std::deque<std::function<void()>> credits_; // to be given for frames that came from other threads

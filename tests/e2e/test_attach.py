@@ -337,7 +337,7 @@ def test_a_released_job_is_not_there_at_once(server: Server, command: str) -> No
     with server.login() as client:
         job = start(client, command)
         client.until(lambda: job.over or job.out == b"up\n")
-        ask = {"type": "attach", "job": job.id, "client": WHO, "generation": 2}
+        ask = {"type": "attach", "job": job.id, "client": WHO, "generation": 2, "tail": False}
         client.jobs[job.id] = known = job.begin_again()
         client.send_bytes(wire.frame({"type": "release", "job": job.id}) + wire.frame(ask))
         assert answered(client, known).error, "attached to a job that was released"
@@ -429,7 +429,7 @@ def test_an_unknown_job_is_not_there(server: Server) -> None:
                                   "\x1b[2J", "ä", "x" * 65, "x" * 10_240],
                          ids=["up", "dots", "hidden", "slash", "empty", "blank", "newline", "nul", "escape",
                               "umlaut", "65", "10k"])
-@pytest.mark.parametrize("fields", [{"type": "attach", "client": WHO, "generation": 2},
+@pytest.mark.parametrize("fields", [{"type": "attach", "client": WHO, "generation": 2, "tail": False},
                                     {"type": "keep", "seconds": 1}], ids=["attach", "keep"])
 def test_what_is_not_a_job_id_is_bad_message(server: Server, fields: dict[str, Any], name: str) -> None:
     with server.login() as client:
@@ -447,7 +447,7 @@ def test_what_is_not_a_job_id_is_bad_message(server: Server, fields: dict[str, A
 def test_an_attach_with_a_wrong_field_is_bad_message(server: Server, fields: dict[str, Any]) -> None:
     with server.login() as owner, server.login() as client:
         job = start(owner, "cat", stdin=True)
-        ask = {"type": "attach", "job": job.id, "client": OTHER, "generation": 2} | fields
+        ask = {"type": "attach", "job": job.id, "client": OTHER, "generation": 2, "tail": False} | fields
         assert client.answer_to(wire.frame(ask))["code"] == "bad_message"
         owner.write(job, b"alive\n")
         show(owner, job, b"alive\n")

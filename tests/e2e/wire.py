@@ -28,7 +28,11 @@ SERVER_FIELDS: dict[str, dict[str, Any]] = {
     "welcome": {"limits": {"jobs", "window", "windows"}},
     "started": {"job": TEXT, "pid": NUMBER, "limits": {"stdin"}},
     "attached": {"job": TEXT, "state": TEXT, "stdin": NUMBER, "signals": NUMBER, "stdout": NUMBER,
-                 "stderr": NUMBER, "limits": {"stdin"}},
+                 "stderr": NUMBER, "durable": FLAG, "limits": {"stdin"}},
+    "listed": {"job": TEXT, "state": TEXT, "durable": FLAG, "age": NUMBER, "stdout": NUMBER, "stderr": NUMBER,
+               "reason?": TEXT, "code?": NUMBER, "signal?": TEXT, "size": NUMBER},
+    "listed_all": {"count": NUMBER},
+    "killed": {"job": TEXT},
     "data": {"job": TEXT, "stream": TEXT, "offset": NUMBER, "size": NUMBER},
     "eof": {"job": TEXT, "stream": TEXT, "offset": NUMBER},
     "ack": {"job": TEXT, "stream": TEXT, "offset": NUMBER, "limit": NUMBER},
@@ -350,7 +354,8 @@ class Wire(Channel):
     def attach(self, job: Job, client: str, generation: int, **fields: Any) -> Job:
         """Asks for a job that another connection started."""
         known = self.jobs[job.id] = job.begin_again()
-        self.send({"type": "attach", "job": job.id, "client": client, "generation": generation} | fields)
+        self.send({"type": "attach", "job": job.id, "client": client, "generation": generation,
+                   "tail": False} | fields)
         return known
 
     def finish(self, job: Job) -> Job:

@@ -32,14 +32,14 @@ std::vector<Sample> make_samples() {
     add(Exec{"j", "", 0, "", 1, ExecMode::shell, 1, {}, false, false, false, {}, 0, {}, false, false, false, {16384, 16384}},
         R"({"type":"exec","job":"j","boot":"","uptime":0,"client":"","generation":1,"mode":"shell","words":1,"stdin":false,"combine":false,"state":false,"keep":0,"wait_eof":false,"durable":false,"detach":false,"limits":{"stdout":16384,"stderr":16384}})",
         2);
-    add(Attach{"7f3a", "client", 2, 10, 20, WindowSize{1, 2}},
-        R"({"type":"attach","job":"7f3a","client":"client","generation":2,"stdout":10,"stderr":20,"pty":{"rows":1,"columns":2}})");
-    add(Attach{"7f3a", "", 1, {}, {}, {}}, R"({"type":"attach","job":"7f3a","client":"","generation":1})");
+    add(Attach{"7f3a", "client", 2, 10, 20, false, OutputLimits{30, 40}, WindowSize{1, 2}},
+        R"({"type":"attach","job":"7f3a","client":"client","generation":2,"stdout":10,"stderr":20,"tail":false,"limits":{"stdout":30,"stderr":40},"pty":{"rows":1,"columns":2}})");
+    add(Attach{"7f3a", "", 1, {}, {}, true, {}, {}}, R"({"type":"attach","job":"7f3a","client":"","generation":1,"tail":true})");
     add(Started{"7f3a", 4711, {65536}}, R"({"type":"started","job":"7f3a","pid":4711,"limits":{"stdin":65536}})");
-    add(Attached{"7f3a", JobState::running, 1, 2, 3, 4, {5}},
-        R"({"type":"attached","job":"7f3a","state":"running","stdin":1,"signals":2,"stdout":3,"stderr":4,"limits":{"stdin":5}})");
-    add(Attached{"7f3a", JobState::finished, 0, 0, 0, 0, {0}},
-        R"({"type":"attached","job":"7f3a","state":"finished","stdin":0,"signals":0,"stdout":0,"stderr":0,"limits":{"stdin":0}})");
+    add(Attached{"7f3a", JobState::running, 1, 2, 3, 4, true, {5}},
+        R"({"type":"attached","job":"7f3a","state":"running","stdin":1,"signals":2,"stdout":3,"stderr":4,"durable":true,"limits":{"stdin":5}})");
+    add(Attached{"7f3a", JobState::finished, 0, 0, 0, 0, false, {0}},
+        R"({"type":"attached","job":"7f3a","state":"finished","stdin":0,"signals":0,"stdout":0,"stderr":0,"durable":false,"limits":{"stdin":0}})");
     add(Data{"7f3a", StreamName::stdout_, top}, R"({"type":"data","job":"7f3a","stream":"stdout","offset":18446744073709551615})",
         65536);
     add(Data{"7f3a", StreamName::stdin_, 0}, R"({"type":"data","job":"7f3a","stream":"stdin","offset":0})", 1);
@@ -50,6 +50,18 @@ std::vector<Sample> make_samples() {
     add(Resize{"7f3a", 50, 132}, R"({"type":"resize","job":"7f3a","rows":50,"columns":132})");
     add(Keep{"7f3a", 60}, R"({"type":"keep","job":"7f3a","seconds":60})");
     add(Release{"7f3a"}, R"({"type":"release","job":"7f3a"})");
+    add(Jobs{}, R"({"type":"jobs"})");
+    add(Listed{"7f3a", Standing::finished, true, 5, 6, 7, ExitReason::exited, 3, {}},
+        R"({"type":"listed","job":"7f3a","state":"finished","durable":true,"age":5,"stdout":6,"stderr":7,"reason":"exited","code":3})",
+        4096);
+    add(Listed{"7f3a", Standing::finished, true, 5, 6, 7, ExitReason::timeout, {}, "TERM"},
+        R"({"type":"listed","job":"7f3a","state":"finished","durable":true,"age":5,"stdout":6,"stderr":7,"reason":"timeout","signal":"TERM"})",
+        1);
+    add(Listed{"7f3a", Standing::full, false, 0, 0, 0, {}, {}, {}},
+        R"({"type":"listed","job":"7f3a","state":"full","durable":false,"age":0,"stdout":0,"stderr":0})", 0);
+    add(ListedAll{7}, R"({"type":"listed_all","count":7})");
+    add(Kill{"7f3a", "TERM"}, R"({"type":"kill","job":"7f3a","name":"TERM"})");
+    add(Killed{"7f3a"}, R"({"type":"killed","job":"7f3a"})");
     add(Ping{}, R"({"type":"ping"})");
     add(Pong{"boot", 7}, R"({"type":"pong","boot":"boot","uptime":7})");
     add(Exit{"7f3a", ExitReason::exited, 255, {}, 1, 2, 3, true, {4, 5, 6, 7}, "boot"},

@@ -1,0 +1,122 @@
+#include "server/durable_jobs.hpp"
+
+#include "common/async.hpp"
+#include "common/codec.hpp"
+#include "common/files.hpp"
+#include "server/log.hpp"
+#include "server/spool.hpp"
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+namespace rc {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Longer than any client repeats a request whose answer it has not seen.
+constexpr std::chrono::seconds repeating{60};
+
+void reap(pid_t pid) {
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
+asio::awaitable<void> await_end(pid_t pid, std::atomic<std::size_t>& running) {
+    asio::posix::stream_descriptor notice(
+        co_await asio::this_coro::executor, static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    co_await notice.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    reap(pid);
+    --running;
+}
+
+// Seconds since the job ended, or, if nobody saw that, since it was last written to.
+std::int64_t age_of(const fs::path& file) {
+    struct stat status {};
+    return ::stat(file.c_str(), &status) == 0 ? std::time(nullptr) - status.st_mtime : -1;
+}
+
+bool is_over(JobPhase phase) { return phase == JobPhase::finished || phase == JobPhase::unknown; }
+
+} // namespace
+
+std::optional<JobDirectory> DurableJobs::find(const std::string& key, const std::string& id) const {
+    const JobDirectory job(path_of(key, id));
+    return job.phase() != JobPhase::missing ? std::optional(job) : std::nullopt;
+}
+
+std::vector<JobDirectory> DurableJobs::of_key(const std::string& key) const {
+    std::vector<JobDirectory> jobs;
+    for (const fs::path& entry : entries_of(directory_ / key)) {
+        const JobDirectory job(entry);
+        if (valid_job_id(job.id()) && job.phase() != JobPhase::missing) jobs.push_back(job);
+    }
+    return jobs;
+}
+
+JobDirectory DurableJobs::start(const asio::any_io_executor& executor, const JobRecord& record) {
+    if (used_ >= options_.max_state) {
+        throw Error(ErrorCode::busy,
+            "the kept jobs take " + std::to_string(used_) +
+                " bytes, which is all that this server gives them; it needs a larger --max-state, or a shorter --retain");
+    }
+    const JobDirectory job(path_of(record.key_id, record.exec.job));
+    if (const auto claimed = JobDirectory::create(job.path(), record)) launch(executor, job, *claimed);
+    return job;
+}
+
+void DurableJobs::resume(const asio::any_io_executor& executor, const JobDirectory& job) {
+    if (const auto claimed = job.claim()) launch(executor, job, *claimed);
+}
+
+void DurableJobs::launch(const asio::any_io_executor& executor, const JobDirectory& job, const JobClaimed& claimed) {
+    const pid_t pid = start_supervisor(job, claimed, options_);
+    ++running_;
+    asio::co_spawn(executor, await_end(pid, running_), asio::detached);
+}
+
+void DurableJobs::recover(const asio::any_io_executor& executor) {
+    for (const fs::path& key : entries_of(directory_)) {
+        for (const fs::path& entry : entries_of(key)) {
+            const JobDirectory job(entry);
+            std::error_code ignored;
+            if (is_leftover(entry)) fs::remove_all(entry, ignored);
+            if (!valid_job_id(job.id()) || job.phase() != JobPhase::startable) continue;
+            try {
+                resume(executor, job);
+            } catch (const Error& error) {
+                log_warning("job_refused", {{"job", job.id()}, {"key", key.filename().string()}, {"problem", error.what()}});
+            }
+        }
+    }
+}
+
+void DurableJobs::clean(std::chrono::seconds retain) {
+    for (const fs::path& key : entries_of(directory_)) {
+        for (const fs::path& entry : entries_of(key)) {
+            const JobDirectory job(entry);
+            const JobPhase phase = valid_job_id(job.id()) ? job.phase() : JobPhase::missing;
+            if (!is_over(phase)) continue;
+            try {
+                const auto keep = std::chrono::seconds(job.record().exec.keep) + repeating;
+                const std::int64_t age = age_of(job.path() / (phase == JobPhase::finished ? "end" : "stdout"));
+                if (age > std::max(retain, keep).count() && job.claim()) job.remove();
+            } catch (const Error& error) {
+                log_warning("job_damaged", {{"job", job.id()}, {"key", key.filename().string()}, {"problem", error.what()}});
+            }
+        }
+    }
+    used_ = spooled_bytes(directory_);
+}
+
+} // namespace rc

@@ -1,0 +1,56 @@
+// The durable jobs of a state directory, as the daemon sees them: it makes their records, starts their supervisors, finds and
+// removes them. What they are is on the disk only, so nothing is lost with the daemon. Any thread may call.
+#pragma once
+
+#include "server/job_directory.hpp"
+#include "server/supervisor.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rc {
+
+class DurableJobs {
+public:
+    // `directory`: made when the first job needs it.
+    DurableJobs(std::filesystem::path directory, SupervisorOptions options)
+        : directory_(std::move(directory)), options_(std::move(options)) {}
+
+    [[nodiscard]] std::optional<JobDirectory> find(const std::string& key, const std::string& id) const;
+    [[nodiscard]] std::vector<JobDirectory> of_key(const std::string& key) const;
+
+    // Makes the job and starts its supervisor; nothing happens if it is there already. `executor` is where the supervisor's end is waited for. Throws
+    // Error{busy} if the jobs take all the room they may have, Error{internal}.
+    JobDirectory start(const boost::asio::any_io_executor& executor, const JobRecord& record);
+    // Starts the supervisor of a job that is there and has not been started, unless somebody else does.
+    void resume(const boost::asio::any_io_executor& executor, const JobDirectory& job);
+
+    // When the daemon starts: resumes what the former one left half started, and removes its leftovers.
+    void recover(const boost::asio::any_io_executor& executor);
+    // Removes the jobs that ended longer than `retain` ago, and looks how much room the others take.
+    void clean(std::chrono::seconds retain);
+
+    // Supervisors that this daemon started and that run.
+    [[nodiscard]] std::size_t running() const { return running_; }
+
+private:
+    [[nodiscard]] std::filesystem::path path_of(const std::string& key, const std::string& id) const {
+        return directory_ / key / id;
+    }
+    void launch(const boost::asio::any_io_executor& executor, const JobDirectory& job, const JobClaimed& claimed);
+
+    std::filesystem::path directory_;
+    SupervisorOptions options_;
+    std::atomic<std::size_t> running_{0};
+    std::atomic<std::uint64_t> used_{0}; // bytes of output, as last looked at
+};
+
+} // namespace rc

@@ -1,0 +1,254 @@
+#include "server/job_directory.hpp"
+
+#include "common/auth.hpp"
+#include "common/bytes.hpp"
+#include "common/codec.hpp"
+#include "common/described_json.hpp"
+#include "common/files.hpp"
+#include "common/message_decoder.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace rc {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr mode_t readable_by_others = S_IRWXG | S_IRWXO;
+constexpr std::size_t largest_record = 2 * limits::header + limits::exec_body + 64;
+constexpr int backlog = 128;
+constexpr auto fresh_prefix = ".new-";
+constexpr auto gone_prefix = ".gone-";
+
+// The first line of the record.
+struct Asked {
+    std::string key;
+    std::string from;
+    std::string user;
+    std::uint64_t time{};
+};
+BOOST_DESCRIBE_STRUCT(Asked, (), (key, from, user, time))
+
+[[noreturn]] void fail(const fs::path& path, int reason) {
+    throw Error(ErrorCode::internal, path.string() + ": " + std::strerror(reason));
+}
+
+[[noreturn]] void damaged(const fs::path& file, const std::string& problem) {
+    throw Error(ErrorCode::internal, file.string() + ": the record of the job is damaged: " + problem);
+}
+
+// The one message of that type which `text` is, with its body.
+template <class Wanted>
+std::pair<Wanted, std::string> decode_one(std::string_view text, Peer receiver) {
+    MessageDecoder decoder(receiver);
+    decoder.set_phase(Phase::open);
+    while (!text.empty()) {
+        const std::span<std::byte> space = decoder.prepare();
+        const std::size_t count = std::min(space.size(), text.size());
+        std::memcpy(space.data(), text.data(), count);
+        decoder.commit(count);
+        text.remove_prefix(count);
+        const std::optional<Incoming> incoming = decoder.next();
+        if (!incoming) continue;
+        if (!std::holds_alternative<Wanted>(incoming->message) || !text.empty()) break;
+        return {std::get<Wanted>(incoming->message), std::string(as_text(incoming->body))};
+    }
+    throw Error(ErrorCode::bad_message, "it is cut short, or something else");
+}
+
+std::string encode_record(const JobRecord& record) {
+    boost::json::object asked;
+    append_fields(Asked{record.key_id, record.address, record.user, record.asked}, asked);
+    return boost::json::serialize(asked) + '\n' + encode_message(record.exec, record.body.size()) + record.body;
+}
+
+JobRecord decode_record(std::string_view text) {
+    const std::size_t line = text.find('\n');
+    if (line == text.npos) throw Error(ErrorCode::bad_message, "it is cut short");
+    boost::json::error_code problem;
+    const boost::json::value json = boost::json::parse(text.substr(0, line), problem);
+    if (problem || !json.is_object()) throw Error(ErrorCode::bad_message, "its first line is no JSON object");
+    Asked asked;
+    read_fields(json.get_object(), asked);
+    auto [exec, body] = decode_one<Exec>(text.substr(line + 1), Peer::server);
+    return {asked.key, asked.from, asked.user, asked.time, std::move(exec), std::move(body)};
+}
+
+// A name of a socket has room for 107 bytes only; this one is short however deep the directory is.
+class SocketName {
+public:
+    explicit SocketName(const fs::path& directory) : directory_(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+        address_.sun_family = AF_UNIX;
+        const std::string name = "/proc/self/fd/" + std::to_string(directory_.get()) + "/socket";
+        name.copy(static_cast<char*>(address_.sun_path), sizeof(address_.sun_path) - 1);
+    }
+    [[nodiscard]] const sockaddr* address() const { return reinterpret_cast<const sockaddr*>(&address_); }
+    static constexpr socklen_t size = sizeof(sockaddr_un);
+
+private:
+    Descriptor directory_;
+    sockaddr_un address_{};
+};
+
+Descriptor make_socket() { return Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
+
+Descriptor listen_in(const fs::path& directory) {
+    Descriptor listener = make_socket();
+    const SocketName name(directory);
+    if (!listener.is_open() || ::bind(listener.get(), name.address(), SocketName::size) != 0 ||
+        ::listen(listener.get(), backlog) != 0) {
+        fail(directory / "socket", errno);
+    }
+    return listener;
+}
+
+// Belongs to the open file, so that it passes to the supervisor; and can be looked at without being taken.
+struct flock whole_file() {
+    struct flock all {};
+    all.l_type = F_WRLCK;
+    all.l_whence = SEEK_SET;
+    return all;
+}
+
+// Not open: somebody has it.
+Descriptor lock_in(const fs::path& directory) {
+    Descriptor lock(::open((directory / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!lock.is_open()) fail(directory / "lock", errno);
+    struct flock all = whole_file();
+    if (::fcntl(lock.get(), F_OFD_SETLK, &all) == 0) return lock;
+    return {};
+}
+
+bool is_locked(const fs::path& directory) {
+    const Descriptor lock(::open((directory / "lock").c_str(), O_RDWR | O_CLOEXEC));
+    if (!lock.is_open()) return false;
+    struct flock all = whole_file();
+    return ::fcntl(lock.get(), F_OFD_GETLK, &all) == 0 && all.l_type != F_UNLCK;
+}
+
+// In no hurry: before it is asked for, the supervisor brings it to the disk.
+void write_file(const fs::path& file, const std::string& content) {
+    const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd.is_open()) fail(file, errno);
+    const int problem = write_all(fd.get(), as_bytes(content));
+    if (problem != 0) fail(file, problem);
+}
+
+bool is_there(const fs::path& file) { return ::access(file.c_str(), F_OK) == 0; }
+
+std::string random_name(const char* prefix) { return prefix + to_hex(make_random<Salt>()); }
+
+void remove_tree(const fs::path& path) {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+}
+
+} // namespace
+
+std::optional<JobClaimed> JobDirectory::create(const fs::path& path, const JobRecord& record) {
+    make_private_directories(path.parent_path());
+    const fs::path fresh = path.parent_path() / random_name(fresh_prefix);
+    if (::mkdir(fresh.c_str(), 0700) != 0) fail(fresh, errno);
+    try {
+        write_file(fresh / "request", encode_record(record));
+        JobClaimed claimed{lock_in(fresh), listen_in(fresh)};
+        if (::rename(fresh.c_str(), path.c_str()) == 0) return claimed;
+        if (errno != ENOTEMPTY && errno != EEXIST) fail(path, errno);
+    } catch (const Error&) {
+        remove_tree(fresh);
+        throw;
+    }
+    remove_tree(fresh);
+    return std::nullopt;
+}
+
+std::optional<JobClaimed> JobDirectory::claim() const {
+    Descriptor lock = lock_in(path_);
+    if (!lock.is_open()) return std::nullopt;
+    ::unlink((path_ / "socket").c_str());
+    return JobClaimed{std::move(lock), listen_in(path_)};
+}
+
+// In this order: a supervisor that ends meanwhile leaves an end, and then the lock.
+JobPhase JobDirectory::phase() const {
+    if (!is_there(path_ / "request")) return JobPhase::missing;
+    if (is_there(path_ / "end")) return JobPhase::finished;
+    if (is_locked(path_)) return JobPhase::running;
+    if (is_there(path_ / "end")) return JobPhase::finished;
+    return is_there(path_ / "starting") ? JobPhase::unknown : JobPhase::startable;
+}
+
+JobRecord JobDirectory::record() const {
+    const fs::path file = path_ / "request";
+    try {
+        return decode_record(read_guarded(file, readable_by_others, largest_record));
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::internal) throw;
+        damaged(file, error.what());
+    }
+}
+
+JobEnd JobDirectory::end() const {
+    const fs::path file = path_ / "end";
+    try {
+        auto [exit, state] = decode_one<Exit>(read_guarded(file, readable_by_others, largest_record), Peer::client);
+        return {std::move(exit), std::move(state)};
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::internal) throw;
+        damaged(file, error.what());
+    }
+}
+
+Descriptor JobDirectory::connect() const {
+    Descriptor socket = make_socket();
+    const SocketName name(path_);
+    if (!socket.is_open() || ::connect(socket.get(), name.address(), SocketName::size) != 0) return {};
+    return socket;
+}
+
+bool JobDirectory::begin() const {
+    if (const int problem = sync_file(path_ / "request")) fail(path_ / "request", problem);
+    const fs::path file = path_ / "starting";
+    Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd.is_open() && errno == EEXIST) return false;
+    if (!fd.is_open()) fail(file, errno);
+    if (::fsync(fd.get()) != 0) fail(file, errno);
+    for (const fs::path& directory : {path_, path_.parent_path(), path_.parent_path().parent_path()}) {
+        if (const int problem = sync_file(directory)) fail(directory, problem);
+    }
+    return true;
+}
+
+int JobDirectory::write_end(const std::string& exit_frame) const {
+    const fs::path fresh = path_ / "end.new";
+    const Descriptor fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd.is_open()) return errno;
+    if (const int problem = write_all(fd.get(), as_bytes(exit_frame))) return problem;
+    if (::fsync(fd.get()) != 0 || ::rename(fresh.c_str(), (path_ / "end").c_str()) != 0) return errno;
+    return sync_file(path_);
+}
+
+void JobDirectory::remove() const {
+    const fs::path gone = path_.parent_path() / random_name(gone_prefix);
+    if (::rename(path_.c_str(), gone.c_str()) == 0) remove_tree(gone);
+}
+
+bool is_leftover(const fs::path& directory) {
+    const std::string name = directory.filename().string();
+    return name.starts_with(fresh_prefix) || name.starts_with(gone_prefix);
+}
+
+} // namespace rc

@@ -1,0 +1,27 @@
+// What a connection may ask about the jobs of its key without being attached to them.
+#pragma once
+
+#include "common/async.hpp"
+#include "common/message.hpp"
+#include "server/durable_jobs.hpp"
+#include "server/job_table.hpp"
+
+#include <optional>
+#include <string>
+
+namespace rc {
+
+struct JobListing {
+    Listed facts;
+    std::string command; // its beginning
+};
+
+// Nothing if the job has gone meanwhile.
+asio::awaitable<std::optional<JobListing>> list_job(JobPlace place);
+asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job);
+
+// Sends a signal. Throws Error{no_such_job} if the job has ended, Error{bad_message} if it is no signal.
+asio::awaitable<void> kill_job(JobPlace place, std::string signal);
+asio::awaitable<void> kill_job(JobDirectory job, std::string signal);
+
+} // namespace rc

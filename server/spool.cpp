@@ -1,0 +1,150 @@
+#include "server/spool.hpp"
+
+#include "common/bytes.hpp"
+#include "common/described_json.hpp"
+#include "common/error.hpp"
+#include "common/files.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace rc {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::array both{StreamName::stdout_, StreamName::stderr_};
+constexpr std::size_t kept_size = 2 * sizeof(std::uint64_t);
+constexpr std::uint64_t least_step = 1024 * 1024;
+constexpr std::uint64_t block = 512; // of st_blocks
+constexpr int make_hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+std::size_t index(StreamName name) { return name == StreamName::stderr_ ? 1 : 0; }
+
+fs::path file_of(const fs::path& directory, StreamName name) { return directory / to_string(name); }
+
+[[noreturn]] void fail(const fs::path& file) { throw Error(ErrorCode::internal, file.string() + ": " + std::strerror(errno)); }
+
+Descriptor open_or_fail(const fs::path& file, int flags) {
+    Descriptor fd(::open(file.c_str(), flags | O_CLOEXEC, 0600)); // NOLINT(cppcoreguidelines-pro-type-vararg)
+    if (!fd.is_open()) fail(file);
+    return fd;
+}
+
+std::uint64_t size_of(int fd) {
+    struct stat status {};
+    return ::fstat(fd, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+} // namespace
+
+KeptOffsets::KeptOffsets(const fs::path& directory, bool writable)
+    : file_(open_or_fail(directory / "kept", writable ? O_RDWR | O_CREAT : O_RDONLY)) {
+    if (writable && ::ftruncate(file_.get(), kept_size) != 0) fail(directory / "kept");
+    if (size_of(file_.get()) != kept_size) throw Error(ErrorCode::internal, (directory / "kept").string() + ": it is cut short");
+    void* memory = ::mmap(nullptr, kept_size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, file_.get(), 0);
+    if (memory == MAP_FAILED) fail(directory / "kept");
+    offsets_ = static_cast<std::uint64_t*>(memory);
+}
+
+KeptOffsets::~KeptOffsets() { ::munmap(offsets_, kept_size); }
+
+std::uint64_t KeptOffsets::from(StreamName name) const { return std::atomic_ref(offsets_[index(name)]).load(); }
+
+bool KeptOffsets::raise(StreamName name, std::uint64_t offset) {
+    std::atomic_ref(offsets_[index(name)]).store(offset);
+    return ::fdatasync(file_.get()) == 0;
+}
+
+SpoolWriter::SpoolWriter(const fs::path& directory, SpoolLimits limits) : kept_(directory, true), limits_(std::move(limits)) {
+    for (const StreamName name : both) file(name).fd = open_or_fail(file_of(directory, name), O_WRONLY | O_CREAT | O_APPEND);
+    droppable_ = ::fallocate(files_.front().fd.get(), make_hole, 0, 1) == 0;
+}
+
+SpoolWriter::File& SpoolWriter::file(StreamName name) { return files_[index(name)]; }
+
+std::uint64_t SpoolWriter::end(StreamName name) const { return files_[index(name)].end; }
+
+// Looking at all jobs takes a while, so it is done the less often the more room there is for all of them.
+std::uint64_t SpoolWriter::room() {
+    std::uint64_t used = 0;
+    for (const StreamName name : both) used += end(name) - from(name);
+    const std::uint64_t own = limits_.most - std::min(limits_.most, used);
+    if (own == 0) return 0;
+    if (written_ >= next_look_) {
+        const std::uint64_t all = limits_.used_by_all();
+        if (all >= limits_.most_of_all) return 0;
+        next_look_ = written_ + std::max(least_step, (limits_.most_of_all - all) / 64);
+    }
+    return std::min(own, next_look_ - written_);
+}
+
+std::size_t SpoolWriter::append(StreamName name, std::span<const std::byte> bytes) {
+    File& to = file(name);
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(room(), bytes.size() - done));
+        const ssize_t count = most > 0 ? ::write(to.fd.get(), bytes.data() + done, most) : 0;
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        done += static_cast<std::size_t>(count);
+        to.end += static_cast<std::uint64_t>(count);
+        written_ += static_cast<std::uint64_t>(count);
+    }
+    return done;
+}
+
+// A file system without holes gives no room: then the job waits longer. No reader takes a hole for output: it is said first.
+void SpoolWriter::drop(StreamName name, std::uint64_t offset) {
+    const std::uint64_t from = kept_.from(name);
+    if (!droppable_ || offset <= from || !kept_.raise(name, offset)) return;
+    ::fallocate(file(name).fd.get(), make_hole, static_cast<off_t>(from), static_cast<off_t>(offset - from));
+}
+
+int SpoolWriter::sync() const {
+    const bool synced = std::ranges::all_of(files_, [](const File& file) { return ::fsync(file.fd.get()) == 0; });
+    return synced ? 0 : errno;
+}
+
+SpoolReader::SpoolReader(const fs::path& directory)
+    : kept_(directory, false), files_{open_or_fail(file_of(directory, StreamName::stdout_), O_RDONLY),
+                                   open_or_fail(file_of(directory, StreamName::stderr_), O_RDONLY)} {}
+
+std::uint64_t SpoolReader::end(StreamName name) const { return size_of(files_[index(name)].get()); }
+
+// The bytes are read first: they were what they seem if they are kept even now.
+std::size_t SpoolReader::read(StreamName name, std::uint64_t offset, std::span<std::byte> space) {
+    ssize_t count = 0;
+    do count = ::pread(files_[index(name)].get(), space.data(), space.size(), static_cast<off_t>(offset));
+    while (count < 0 && errno == EINTR);
+    if (count < 0) throw Error(ErrorCode::internal, std::string("the kept output cannot be read: ") + std::strerror(errno));
+    if (offset < from(name)) {
+        throw Error(ErrorCode::conflict, "the first " + std::to_string(from(name)) + " bytes of " + std::string(to_string(name)) +
+                                             " have been taken by another client and are not kept any more");
+    }
+    return static_cast<std::size_t>(count);
+}
+
+std::uint64_t spooled_bytes(const fs::path& jobs) {
+    std::uint64_t total = 0;
+    for (const fs::path& key : entries_of(jobs)) {
+        for (const fs::path& job : entries_of(key)) {
+            for (const StreamName name : both) {
+                struct stat status {};
+                if (::stat(file_of(job, name).c_str(), &status) == 0)
+                    total += static_cast<std::uint64_t>(status.st_blocks) * block;
+            }
+        }
+    }
+    return total;
+}
+
+} // namespace rc

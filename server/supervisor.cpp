@@ -1,0 +1,514 @@
+#include "server/supervisor.hpp"
+
+#include "common/async.hpp"
+#include "common/codec.hpp"
+#include "common/described_json.hpp"
+#include "common/error.hpp"
+#include "common/local_channel.hpp"
+#include "common/outbox.hpp"
+#include "common/sender.hpp"
+#include "server/log.hpp"
+#include "server/options.hpp"
+#include "server/spool.hpp"
+#include "server/start_job.hpp"
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <exception>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+namespace rc {
+
+namespace {
+
+constexpr int lock_descriptor = 3;
+constexpr int listener_descriptor = 4;
+constexpr std::chrono::seconds retry_pause{1};     // while the disk is full
+constexpr std::chrono::seconds first_patience{10}; // for the client that asked for the job
+constexpr std::array outputs{StreamName::stdout_, StreamName::stderr_};
+
+std::size_t index(StreamName name) { return name == StreamName::stderr_ ? 1 : 0; }
+
+// A connection of the daemon's.
+struct Viewer {
+    Viewer(asio::local::stream_protocol::socket socket, const asio::any_io_executor& executor)
+        : channel(std::move(socket), Peer::server), sender(channel, outbox, executor), grown(executor) {}
+
+    LocalChannel channel;
+    Outbox outbox;
+    Sender sender;
+    Event grown;                              // there is more output
+    bool attached = false;                    // it shows the job to a client
+    bool owns = false;                        // that is the one that started the job
+    std::uint64_t signals = 0;                // the highest number taken
+    std::array<std::uint64_t, 2> acked{};     // written by that client
+    std::array<std::uint64_t, 2> announced{}; // of the spool
+};
+
+using ViewerPtr = std::shared_ptr<Viewer>;
+
+class Supervisor : public JobClient {
+public:
+    Supervisor(const SupervisorOptions& options, const JobDirectory& directory, asio::io_context& context)
+        : options_(options), directory_(directory), record_(directory.record()), executor_(context.get_executor()),
+          acceptor_(context, asio::local::stream_protocol(), listener_descriptor), signals_(context, SIGTERM, SIGINT, SIGHUP),
+          output_(executor_), control_(executor_), room_(executor_) {}
+
+    asio::awaitable<void> run() {
+        if (start()) co_await race(see_to_end(), accept(), pass_controls(), end_on_signal(), wait_for_first_client());
+        else co_await with_deadline(accept(), farewell); // so that who asked hears why
+        acceptor_.close();
+        signals_.cancel();
+        for (const ViewerPtr& viewer : viewers_) viewer->channel.close();
+    }
+
+    void replaced(bool) override {} // only this object ever attaches to the job
+
+private:
+    // What keeps the job from being started is said to whoever asks; then nothing is left of the job.
+    bool start() {
+        try {
+            if (!directory_.begin()) {
+                failure_.emplace(ErrorCode::internal, "the job is being started already");
+                return false;
+            }
+            spool_.emplace(directory_.path(), spool_limits());
+            Exec exec = record_.exec;
+            exec.limits = {limits::window, limits::window};
+            const ExecRequest request = read_exec_request(exec, std::as_bytes(std::span(record_.body)));
+            JobStart start{
+                exec, request, account(), record_.key_id, record_.address, exec.boot, options_.max_keep, open_files(), true};
+            job_ = start_job(executor_, start);
+            job_->streams().on_ready = [this] {
+                output_.notify();
+                control_.notify();
+            };
+            hold();
+            return true;
+        } catch (const Error& error) {
+            failure_ = error;
+            log_warning("job_refused", {{"job", record_.exec.job}, {"key", record_.key_id}, {"from", record_.address},
+                                           {"code", std::string(to_string(error.code()))}, {"problem", error.what()}});
+            directory_.remove();
+            return false;
+        }
+    }
+
+    [[nodiscard]] Account account() const { return ::geteuid() == 0 ? find_account(record_.user) : own_account(); }
+
+    [[nodiscard]] rlimit open_files() const {
+        rlimit limit{};
+        ::getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = std::min(options_.open_files, limit.rlim_max);
+        return limit;
+    }
+
+    [[nodiscard]] SpoolLimits spool_limits() const {
+        const auto jobs = directory_.path().parent_path().parent_path();
+        return {options_.max_spool, options_.max_state, [jobs] { return spooled_bytes(jobs); }};
+    }
+
+    // The job's output, to the disk
+
+    asio::awaitable<void> see_to_end() {
+        co_await join(job_->run(), record_output());
+        const std::string frame = *job_->streams().closing();
+        for (;;) {
+            int problem = spool_->sync();
+            if (problem == 0) problem = directory_.write_end(frame);
+            if (problem == 0) co_return;
+            log_warning("job_full", {{"job", record_.exec.job}, {"problem", std::strerror(problem)}});
+            co_await sleep_for(retry_pause);
+        }
+    }
+
+    asio::awaitable<void> record_output() {
+        JobStreams& streams = job_->streams();
+        while (streams.closing() == nullptr) {
+            for (const StreamName name : outputs) {
+                if (SendStream* stream = streams.sender(name)) co_await record(name, *stream);
+            }
+            if (streams.closing() == nullptr) co_await output_.wait();
+        }
+    }
+
+    asio::awaitable<void> record(StreamName name, SendStream& stream) {
+        while (stream.can_send()) {
+            const std::span<const std::byte> bytes = stream.next(limits::data_body);
+            co_await write(name, bytes);
+            stream.returned();
+            const std::uint64_t written = spool_->end(name);
+            job_->take(Ack{record_.exec.job, name, written, written + limits::window}, {});
+            for (const ViewerPtr& viewer : viewers_) viewer->grown.notify();
+        }
+        if (stream.eof_due()) stream.eof_sent();
+    }
+
+    asio::awaitable<void> write(StreamName name, std::span<const std::byte> bytes) {
+        for (;;) {
+            bytes = bytes.subspan(spool_->append(name, bytes));
+            full_ = !bytes.empty();
+            if (!full_) co_return;
+            for (const StreamName stream : outputs) spool_->drop(stream, acknowledged(stream));
+            bytes = bytes.subspan(spool_->append(name, bytes));
+            if (!bytes.empty()) co_await room_.wait_until(Clock::now() + retry_pause);
+        }
+    }
+
+    // What is not wanted any more: some client has it, and so have all that are there.
+    [[nodiscard]] std::uint64_t acknowledged(StreamName name) const {
+        std::uint64_t least = most_acked_[index(name)];
+        for (const ViewerPtr& viewer : viewers_) {
+            if (viewer->attached) least = std::min(least, viewer->acked[index(name)]);
+        }
+        return least;
+    }
+
+    // Acknowledgements of stdin, to whoever feeds it. With nobody there they are said again when there is.
+    asio::awaitable<void> pass_controls() {
+        JobStreams& streams = job_->streams();
+        for (;;) {
+            say_controls(false);
+            if (!streams.ack_owed()) {
+                co_await control_.wait();
+                continue;
+            }
+            const auto deadline = Clock::now() + limits::ack_delay;
+            while (streams.ack_owed() && co_await control_.wait_until(deadline)) say_controls(false);
+            say_controls(true);
+        }
+    }
+
+    void say_controls(bool flush) {
+        while (const auto outgoing = job_->streams().next_control(flush)) {
+            if (feeder_) feeder_->outbox.push_frames(outgoing->frame);
+        }
+    }
+
+    asio::awaitable<void> end_on_signal() {
+        co_await signals_.async_wait(asio::use_awaitable);
+        job_->end(ExitReason::shutdown);
+        co_await wait_forever();
+    }
+
+    // Whether the job lingers
+
+    asio::awaitable<void> wait_for_first_client() {
+        co_await sleep_for(first_patience);
+        let_go_unless_attached();
+        co_await wait_forever();
+    }
+
+    // The streams go on where they are.
+    void hold(const std::optional<WindowSize>& size = std::nullopt) {
+        const auto sent = [&](StreamName name) {
+            const SendStream* stream = job_->streams().sender(name);
+            return stream != nullptr ? std::optional(stream->sent()) : std::nullopt;
+        };
+        JobClaim claim;
+        claim.attach.generation = ++holds_;
+        claim.attach.stdout_ = sent(StreamName::stdout_);
+        claim.attach.stderr_ = sent(StreamName::stderr_);
+        claim.attach.pty = size;
+        job_->attach(*this, claim);
+    }
+
+    [[nodiscard]] bool is_attached() const {
+        return std::ranges::any_of(viewers_, [](const ViewerPtr& viewer) { return viewer->attached; });
+    }
+
+    void let_go_unless_attached() {
+        if (!record_.exec.detach && !is_attached()) job_->detach(*this);
+    }
+
+    // Viewers
+
+    asio::awaitable<void> accept() {
+        for (;;) {
+            auto [error, socket] = co_await acceptor_.async_accept(no_throw);
+            if (error) co_await sleep_for(retry_pause); // no descriptor is left, perhaps
+            else asio::co_spawn(executor_, serve(std::make_shared<Viewer>(std::move(socket), executor_)), asio::detached);
+        }
+    }
+
+    asio::awaitable<void> serve(ViewerPtr viewer) {
+        viewers_.insert(viewer);
+        try {
+            co_await race(read(*viewer), viewer->sender.run(), announce(*viewer));
+        } catch (const std::exception&) { // it is gone
+        }
+        viewers_.erase(viewer);
+        if (feeder_ == viewer) feeder_.reset();
+        if (job_ && std::exchange(viewer->attached, false)) let_go_unless_attached();
+        room_.notify();
+    }
+
+    asio::awaitable<void> read(Viewer& viewer) {
+        try {
+            for (;;) {
+                const Incoming incoming = co_await viewer.channel.receive();
+                handle(viewer, incoming.message, incoming.body);
+                co_await viewer.sender.room();
+            }
+        } catch (const Error& error) {
+            refuse(viewer, error);
+        }
+        co_await sleep_for(farewell);
+    }
+
+    void refuse(Viewer& viewer, const Error& error) {
+        ErrorMessage message;
+        message.job = record_.exec.job;
+        message.code = error.code();
+        message.message = error.what();
+        viewer.outbox.push(message);
+        viewer.sender.finish();
+    }
+
+    // Says only how far it is now, however often it has grown.
+    asio::awaitable<void> announce(Viewer& viewer) {
+        for (;;) {
+            co_await viewer.grown.wait();
+            for (const StreamName name : outputs) {
+                std::uint64_t& announced = viewer.announced[index(name)];
+                if (!viewer.attached || announced == spool_->end(name)) continue;
+                announced = spool_->end(name);
+                viewer.outbox.push(Ack{record_.exec.job, name, announced, announced});
+            }
+            co_await viewer.sender.room();
+        }
+    }
+
+    void handle(Viewer& viewer, const Message& message, std::span<const std::byte> body) {
+        if (failure_) throw Error(*failure_);
+        if (const auto* exec = std::get_if<Exec>(&message)) attach(viewer, *exec);
+        else if (const auto* watch = std::get_if<Attach>(&message)) attach(viewer, *watch);
+        else if (const auto* data = std::get_if<Data>(&message)) feed(viewer, *data, body);
+        else if (const auto* eof = std::get_if<Eof>(&message)) feed(viewer, *eof, body);
+        else if (const auto* ack = std::get_if<Ack>(&message)) take(viewer, *ack);
+        else if (const auto* signal = std::get_if<Signal>(&message)) take(viewer, *signal);
+        else if (const auto* resize = std::get_if<Resize>(&message)) job_->take(*resize, {});
+        else if (const auto* keep = std::get_if<Keep>(&message)) take(viewer, *keep);
+        else if (std::holds_alternative<Release>(message)) release(viewer);
+        else if (const auto* kill = std::get_if<Kill>(&message)) take(viewer, *kill);
+        else if (std::holds_alternative<Jobs>(message)) list(viewer);
+    }
+
+    // The client that started the job, or another one that asks for the same.
+    void attach(Viewer& viewer, const Exec& exec) {
+        const bool owns = exec.client == record_.exec.client;
+        if (!owns && !input_complete()) {
+            throw Error(
+                ErrorCode::conflict, "the job still takes the input of the client that started it; try again, or attach to it");
+        }
+        attach(viewer, owns, exec.generation, std::nullopt);
+        Started started;
+        started.job = record_.exec.job;
+        started.pid = static_cast<std::uint64_t>(job_->pid());
+        started.limits = input_limits(viewer);
+        viewer.outbox.push(started);
+    }
+
+    void attach(Viewer& viewer, const Attach& message) {
+        attach(viewer, message.client == record_.exec.client, message.generation, message.pty);
+        Attached attached;
+        attached.job = record_.exec.job;
+        attached.state = JobState::running;
+        attached.durable = true;
+        attached.limits = input_limits(viewer);
+        if (const RecvStream* input = job_->streams().receiver(StreamName::stdin_)) attached.stdin_ = input->received();
+        if (viewer.owns) attached.signals = owner_signals_;
+        viewer.outbox.push(attached);
+    }
+
+    void attach(Viewer& viewer, bool owns, std::uint64_t generation, const std::optional<WindowSize>& size) {
+        if (owns) {
+            if (generation <= generation_) throw Error(ErrorCode::conflict, "a later connection of this client has the job");
+            generation_ = generation;
+            if (feeder_) refuse(*feeder_, Error(ErrorCode::conflict, "a later connection of this client has the job"));
+            const auto self = std::ranges::find_if(viewers_, [&](const ViewerPtr& other) { return other.get() == &viewer; });
+            feeder_ = *self;
+        }
+        viewer.owns = owns;
+        viewer.attached = true;
+        viewer.signals = owns ? owner_signals_ : 0;
+        hold(size);
+        control_.notify();
+        viewer.grown.notify();
+    }
+
+    [[nodiscard]] bool input_complete() const {
+        const RecvStream* input = job_->streams().receiver(StreamName::stdin_);
+        return input == nullptr || input->ended() || input->stopped();
+    }
+
+    [[nodiscard]] InputLimits input_limits(const Viewer& viewer) const {
+        const RecvStream* input = job_->streams().receiver(StreamName::stdin_);
+        return {viewer.owns && input != nullptr ? input->limit() : 0};
+    }
+
+    template <class Input>
+    void feed(Viewer& viewer, const Input& message, std::span<const std::byte> body) {
+        if (&viewer != feeder_.get()) throw Error(ErrorCode::bad_offset, "input for a job that another client feeds");
+        job_->take(message, body);
+    }
+
+    void take(Viewer& viewer, const Ack& message) {
+        if (message.stream == StreamName::stdin_) throw Error(ErrorCode::bad_offset, "acknowledgement for stdin");
+        if (message.offset > spool_->end(message.stream)) throw Error(ErrorCode::bad_offset, "acknowledgement beyond the end");
+        const std::size_t at = index(message.stream);
+        viewer.acked[at] = message.offset;
+        most_acked_[at] = std::max(most_acked_[at], message.offset);
+        room_.notify();
+    }
+
+    void take(Viewer& viewer, const Signal& message) {
+        if (message.number <= viewer.signals) return;
+        signal(message.name);
+        viewer.signals = message.number;
+        if (viewer.owns) owner_signals_ = message.number;
+    }
+
+    void take(Viewer& viewer, const Keep& message) {
+        if (viewer.owns) job_->take(message, {});
+    }
+
+    void take(Viewer& viewer, const Kill& message) {
+        if (job_->finished()) throw Error(ErrorCode::no_such_job, "the job has ended");
+        signal(message.name);
+        viewer.outbox.push(Killed{record_.exec.job});
+    }
+
+    void signal(const std::string& name) {
+        Signal message;
+        message.job = record_.exec.job;
+        message.number = ++signals_sent_;
+        message.name = name;
+        job_->take(message, {});
+    }
+
+    // Whoever started a job that needs a client ends it by that; anybody else only leaves.
+    void release(Viewer& viewer) {
+        if (viewer.owns && !record_.exec.detach) job_->end(ExitReason::abandoned);
+        viewer.sender.finish();
+    }
+
+    void list(Viewer& viewer) {
+        Listed listed;
+        listed.job = record_.exec.job;
+        listed.durable = true;
+        listed.state = full_                 ? Standing::full
+                       : is_attached()       ? Standing::attached
+                       : record_.exec.detach ? Standing::detached
+                                             : Standing::lingering;
+        listed.stdout_ = spool_->end(StreamName::stdout_);
+        listed.stderr_ = spool_->end(StreamName::stderr_);
+        viewer.outbox.push(listed);
+    }
+
+    SupervisorOptions options_;
+    JobDirectory directory_;
+    JobRecord record_;
+    asio::any_io_executor executor_;
+    asio::local::stream_protocol::acceptor acceptor_;
+    asio::signal_set signals_;
+    std::optional<Error> failure_; // why the job was not started
+    std::shared_ptr<Job> job_;
+    std::optional<SpoolWriter> spool_;
+    Event output_;  // the job has said something: for record_output()
+    Event control_; // for pass_controls()
+    Event room_;    // the spool may have room
+    bool full_ = false;
+    std::set<ViewerPtr> viewers_;
+    ViewerPtr feeder_;             // the latest connection of the client that started the job
+    std::uint64_t generation_ = 0; // of that
+    std::uint64_t owner_signals_ = 0;
+    std::uint64_t signals_sent_ = 0; // to the job
+    std::uint64_t holds_ = 0;
+    std::array<std::uint64_t, 2> most_acked_{}; // by any client
+};
+
+template <class Number>
+Number to_number(std::string_view text) {
+    Number number{};
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
+} // namespace
+
+pid_t start_supervisor(const JobDirectory& directory, const JobClaimed& claimed, const SupervisorOptions& options) {
+    std::vector<std::string> words{"rcmd-server", std::string(supervise_verb), directory.path().string(),
+        std::to_string(options.max_spool), std::to_string(options.max_state), std::to_string(options.max_keep.count()),
+        std::to_string(options.open_files), options.log_level, options.log_file.string()};
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+
+    // Out of the way of the numbers that they get.
+    const Descriptor lock(::fcntl(claimed.lock.get(), F_DUPFD_CLOEXEC, 16));
+    const Descriptor listener(::fcntl(claimed.listener.get(), F_DUPFD_CLOEXEC, 16));
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, lock.get(), lock_descriptor);
+    posix_spawn_file_actions_adddup2(&actions, listener.get(), listener_descriptor);
+    posix_spawn_file_actions_addclosefrom_np(&actions, listener_descriptor + 1);
+    posix_spawn_file_actions_addchdir_np(&actions, "/");
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t all;
+    sigset_t none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    pid_t pid = -1;
+    const int problem = ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments.data(), environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (problem != 0) throw Error(ErrorCode::internal, std::string("no process for the job: ") + std::strerror(problem));
+    return pid;
+}
+
+int supervise(int argc, char** argv) {
+    if (argc != 9) return 1;
+    SupervisorOptions options;
+    const JobDirectory directory(argv[2]);
+    options.max_spool = to_number<std::uint64_t>(argv[3]);
+    options.max_state = to_number<std::uint64_t>(argv[4]);
+    options.max_keep = std::chrono::seconds(to_number<std::int64_t>(argv[5]));
+    options.open_files = to_number<rlim_t>(argv[6]);
+    options.log_level = argv[7];
+    options.log_file = argv[8];
+    ::fcntl(lock_descriptor, F_SETFD, FD_CLOEXEC);
+    std::signal(SIGPIPE, SIG_IGN);
+    open_log(options.log_file, options.log_level);
+    asio::io_context context(1);
+    Supervisor supervisor(options, directory, context);
+    asio::co_spawn(context, supervisor.run(), [](const std::exception_ptr& thrown) {
+        if (thrown) std::rethrow_exception(thrown);
+    });
+    context.run();
+    return 0;
+}
+
+} // namespace rc
