@@ -45,7 +45,7 @@ asio::awaitable<void> Connection::secure(const Key& key, const std::string& user
     hello.user = user;
     hello.nonce = to_base64(make_random<Nonce>());
     const std::string frame = encode_message(hello);
-    co_await channel.send(frame, {});
+    co_await channel.send(frame);
 
     Incoming incoming = co_await channel.receive();
     const std::string transcript = make_transcript(std::string_view(frame).substr(4), incoming.header, channel.binding());

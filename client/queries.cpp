@@ -41,7 +41,7 @@ asio::awaitable<void> receive(Channel& channel, const TakeAnswer& take, bool& la
 asio::awaitable<void> converse(Connection& connection, const Message& question, const TakeAnswer& take) {
     const std::string frames =
         encode_message(Auth{}, connection.proof.size()).append(as_text(connection.proof)) + encode_message(question);
-    co_await connection.channel.send(frames, {});
+    co_await connection.channel.send(frames);
     bool last = false;
     while (!last) {
         const bool answered = co_await with_deadline(receive(connection.channel, take, last), limits::longest_silence);

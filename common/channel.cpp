@@ -55,9 +55,8 @@ asio::awaitable<Incoming> Channel::receive() {
     }
 }
 
-asio::awaitable<void> Channel::send(std::string_view frames, std::span<const std::byte> body) {
-    const std::array<asio::const_buffer, 2> parts{asio::buffer(frames), asio::buffer(body.data(), body.size())};
-    co_await asio::async_write(stream_, parts, asio::use_awaitable);
+asio::awaitable<void> Channel::send(std::string_view frames) {
+    co_await asio::async_write(stream_, asio::buffer(frames), asio::use_awaitable);
 }
 
 asio::awaitable<void> Channel::close_gently() {

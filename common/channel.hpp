@@ -32,7 +32,7 @@ public:
     // The next message that is legal in the current phase; it holds until the next call. Throws Error for anything else.
     boost::asio::awaitable<Incoming> receive();
 
-    boost::asio::awaitable<void> send(std::string_view frames, std::span<const std::byte> body) override;
+    boost::asio::awaitable<void> send(std::string_view frames) override;
 
     // Sends no more, and reads until the peer has closed, throwing away what it reads: closing at once could make the peer's
     // system discard the last message before it was read.

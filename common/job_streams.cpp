@@ -25,15 +25,17 @@ Stream& require_open(Stream* stream, StreamName name, const char* what) {
 } // namespace
 
 SendStream& JobStreams::open_sender(StreamName name, std::uint64_t limit, std::size_t capacity, std::uint64_t start) {
-    senders_[index(name)] = std::make_shared<SendStream>(limit, capacity, start);
-    return *senders_[index(name)];
+    return senders_[index(name)].emplace(limit, capacity, start);
 }
 
 RecvStream& JobStreams::open_receiver(StreamName name, std::size_t window, std::uint64_t start) {
     return receivers_[index(name)].stream.emplace(window, start);
 }
 
-SendStream* JobStreams::sender(StreamName name) { return senders_[index(name)].get(); }
+SendStream* JobStreams::sender(StreamName name) {
+    auto& stream = senders_[index(name)];
+    return stream ? &*stream : nullptr;
+}
 
 RecvStream* JobStreams::receiver(StreamName name) {
     auto& stream = receivers_[index(name)].stream;
@@ -100,13 +102,13 @@ std::optional<Outgoing> JobStreams::next_control(bool flush) {
 std::optional<Outgoing> JobStreams::next_data() {
     for (std::size_t i = 0; i < stream_names.size(); ++i) {
         const StreamName name = stream_names[(turn_ + i) % stream_names.size()];
-        const std::shared_ptr<SendStream>& stream = senders_[index(name)];
+        std::optional<SendStream>& stream = senders_[index(name)];
         if (!stream) continue;
         if (stream->can_send()) {
             turn_ = index(name) + 1;
             const std::uint64_t offset = stream->sent();
             const std::span<const std::byte> body = stream->next(limits::data_body);
-            return Outgoing{encode_message(Data{job_, name, offset}, body.size()), body, stream};
+            return Outgoing{encode_message(Data{job_, name, offset}, body.size()), body};
         }
         if (stream->eof_due()) {
             stream->eof_sent();

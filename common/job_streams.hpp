@@ -7,7 +7,6 @@
 #include <array>
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,12 +14,10 @@
 
 namespace rc {
 
-// Something to send: a frame without its body, and the body. `loan`, if set, is the stream that lent the body and keeps it
-// alive; whoever sends it calls loan->returned() afterwards.
+// Something to send: a frame without its body, and the body, which holds until anything else happens to the streams.
 struct Outgoing {
     std::string frame;
     std::span<const std::byte> body;
-    std::shared_ptr<SendStream> loan = nullptr;
 };
 
 // Messages that concern streams go in by take(), and come out by next_control() and next_data(). The server sends stdout
@@ -74,7 +71,7 @@ private:
     };
 
     std::string job_;
-    std::array<std::shared_ptr<SendStream>, 3> senders_;
+    std::array<std::optional<SendStream>, 3> senders_;
     std::array<Receiving, 3> receivers_;
     std::optional<std::string> closing_; // the frame that closes the job
     bool closing_said_ = false;

@@ -4,7 +4,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
-#include <array>
 #include <utility>
 
 namespace rc {
@@ -23,9 +22,8 @@ asio::awaitable<Incoming> LocalChannel::receive() {
     }
 }
 
-asio::awaitable<void> LocalChannel::send(std::string_view frames, std::span<const std::byte> body) {
-    const std::array<asio::const_buffer, 2> parts{asio::buffer(frames), asio::buffer(body.data(), body.size())};
-    co_await asio::async_write(socket_, parts, asio::use_awaitable);
+asio::awaitable<void> LocalChannel::send(std::string_view frames) {
+    co_await asio::async_write(socket_, asio::buffer(frames), asio::use_awaitable);
 }
 
 void LocalChannel::close() {

@@ -21,7 +21,7 @@ public:
     // The next message; it holds until the next call. Throws Error for what is not legal, boost::system::system_error when the
     // connection ends.
     boost::asio::awaitable<Incoming> receive();
-    boost::asio::awaitable<void> send(std::string_view frames, std::span<const std::byte> body) override;
+    boost::asio::awaitable<void> send(std::string_view frames) override;
     // At once; what is under way fails.
     void close();
 

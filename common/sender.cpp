@@ -44,14 +44,13 @@ asio::awaitable<void> Sender::send_all(bool flush) {
     std::string frames;
     while (std::optional<Outgoing> outgoing = outbox_.next(flush)) {
         frames.append(outgoing->frame).append(as_text(outgoing->body));
-        if (outgoing->loan) outgoing->loan->returned();
         if (frames.size() > gather) {
-            co_await sink_.send(frames, {});
+            co_await sink_.send(frames);
             frames.clear();
         }
         sent_.notify();
     }
-    if (!frames.empty()) co_await sink_.send(frames, {});
+    if (!frames.empty()) co_await sink_.send(frames);
 }
 
 void Sender::finish() {

@@ -5,7 +5,6 @@
 #include "common/outbox.hpp"
 
 #include <cstddef>
-#include <span>
 #include <string_view>
 
 namespace rc {
@@ -14,8 +13,8 @@ namespace rc {
 class FrameSink {
 public:
     virtual ~FrameSink() = default;
-    // `frames`: one or more whole frames, of which the last may lack its body; `body`: that body. Both must outlive the call.
-    virtual asio::awaitable<void> send(std::string_view frames, std::span<const std::byte> body) = 0;
+    // `frames`: one or more whole frames, which must outlive the call.
+    virtual asio::awaitable<void> send(std::string_view frames) = 0;
 };
 
 class Sender {

@@ -30,32 +30,26 @@ void SendStream::commit(std::size_t count) {
 
 std::span<const std::byte> SendStream::next(std::size_t most) {
     if (!can_send()) return {};
-    std::span<const std::byte> bytes = ring_.read(static_cast<std::size_t>(sent_ - kept_));
+    std::span<const std::byte> bytes = ring_.read(static_cast<std::size_t>(sent_ - acked_));
     bytes = bytes.first(std::min(bytes.size(), most));
     sent_ += bytes.size();
     most_sent_ = std::max(most_sent_, sent_);
-    lent_ = !bytes.empty();
     return bytes;
 }
 
-void SendStream::returned() {
-    lent_ = false;
-    forget();
-}
-
-bool SendStream::eof_due() const { return closed_ && !stopped_ && !eof_sent_ && sent_ == end_ && !lent_; }
+bool SendStream::eof_due() const { return closed_ && !stopped_ && !eof_sent_ && sent_ == end_; }
 
 void SendStream::ack(std::uint64_t offset, std::uint64_t limit) {
     if (offset < acked_ || offset > sent_) bad_offset("acknowledged offset", offset, acked_, sent_);
     if (limit < limit_ || limit < offset) bad_offset("limit", limit, std::max(limit_, offset), ~std::uint64_t{0});
+    if (!stopped_) ring_.drop(static_cast<std::size_t>(offset - acked_));
     acked_ = offset;
     limit_ = limit;
-    forget();
 }
 
 void SendStream::stop() {
+    ring_.drop(ring_.size());
     stopped_ = true;
-    forget();
 }
 
 void SendStream::check_resume(std::uint64_t offset) const {
@@ -66,13 +60,6 @@ void SendStream::resume(std::uint64_t offset) {
     check_resume(offset);
     sent_ = offset;
     eof_sent_ = false;
-}
-
-void SendStream::forget() {
-    if (lent_) return;
-    const std::uint64_t until = stopped_ ? end_ : acked_;
-    ring_.drop(static_cast<std::size_t>(until - kept_));
-    kept_ = until;
 }
 
 void RecvStream::data(std::uint64_t offset, std::span<const std::byte> bytes) {

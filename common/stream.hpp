@@ -14,16 +14,15 @@ namespace rc {
 
 // The sender's side. Offsets: acked <= sent <= end <= limit, where end is what the producer has put in.
 //
-// The producer fills prepare()/commit() until it ends with close(). next() lends out what may be sent; the loan is
-// given back with returned(), and until then acknowledged bytes of it stay in memory, so that a write under way never
-// reads freed bytes (the peer may acknowledge before this side learns that its write is done).
+// The producer fills prepare()/commit() until it ends with close(). What next() gives is to be copied before anything else
+// happens to the stream: the peer may acknowledge it as soon as it is on its way.
 class SendStream {
 public:
     // `limit`: the highest offset that the receiver allows at the start. `capacity`: bytes that this side is willing to
     // keep, whatever limit it is granted.
     // `start`: the offset of its first byte; the bytes before it count as acknowledged.
     SendStream(std::uint64_t limit, std::size_t capacity, std::uint64_t start = 0)
-        : ring_(capacity), kept_(start), acked_(start), sent_(start), most_sent_(start), end_(start), limit_(limit) {}
+        : ring_(capacity), acked_(start), sent_(start), most_sent_(start), end_(start), limit_(limit) {}
 
     // Producer. prepare() is empty while the window is full; a stopped stream takes nothing.
     std::span<std::byte> prepare();
@@ -32,7 +31,6 @@ public:
 
     // Sender. Up to `most` contiguous bytes that have not been sent yet, from offset sent(); marks them as sent.
     std::span<const std::byte> next(std::size_t most);
-    void returned();
     // All bytes are out and the end of the stream has been reached, but it was not said yet. eof_sent() says it was.
     [[nodiscard]] bool eof_due() const;
     void eof_sent() { eof_sent_ = true; }
@@ -57,19 +55,15 @@ public:
     [[nodiscard]] bool stopped() const { return stopped_; }
     // Nothing will be sent any more: everything and the end of the stream are out, or it was stopped.
     [[nodiscard]] bool finished() const { return stopped_ || eof_sent_; }
-    [[nodiscard]] bool can_send() const { return !stopped_ && sent_ < end_ && !lent_; }
+    [[nodiscard]] bool can_send() const { return !stopped_ && sent_ < end_; }
 
 private:
-    void forget();
-
-    Ring ring_; // holds kept_..end_
-    std::uint64_t kept_;
+    Ring ring_; // holds acked_..end_, or nothing once it is stopped
     std::uint64_t acked_;
     std::uint64_t sent_;      // on this connection
     std::uint64_t most_sent_; // on any
     std::uint64_t end_;
     std::uint64_t limit_;
-    bool lent_ = false;
     bool closed_ = false;
     bool eof_sent_ = false;
     bool stopped_ = false;

@@ -42,10 +42,10 @@ asio::awaitable<void> authenticate(Channel& channel, Service& service, Login& lo
     challenge.salt = to_base64(verifier.salt);
     challenge.boot = service.boot;
     challenge.uptime = service.uptime();
-    const std::string frame = encode_message(challenge, digest_size);
+    std::string frame = encode_message(challenge, digest_size);
     const std::string transcript = make_transcript(hello_header, std::string_view(frame).substr(4), channel.binding());
-    const Digest proof = server_proof(verifier.server_key, transcript);
-    co_await channel.send(frame, proof);
+    frame += as_text(server_proof(verifier.server_key, transcript));
+    co_await channel.send(frame);
 
     channel.set_phase(Phase::proof);
     incoming = co_await channel.receive();

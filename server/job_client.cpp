@@ -97,13 +97,11 @@ public:
         });
     }
 
-    asio::awaitable<void> send(std::string_view frames, std::span<const std::byte> body) override {
+    asio::awaitable<void> send(std::string_view frames) override {
         while (under_way_ >= most_under_way) co_await credit_.wait();
         ++under_way_;
-        std::string bytes(frames);
-        bytes += as_text(body);
         const auto executor = co_await asio::this_coro::executor;
-        asio::post(there_, [listener = listener_, bytes = std::move(bytes), executor, self = weak_from_this()] {
+        asio::post(there_, [listener = listener_, bytes = std::string(frames), executor, self = weak_from_this()] {
             const auto taken = [executor, self] {
                 asio::post(executor, [self] {
                     if (const auto relay = self.lock()) relay->has_taken();

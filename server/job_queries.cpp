@@ -31,7 +31,7 @@ asio::awaitable<void> signal_there(std::shared_ptr<std::weak_ptr<Job>> place, st
 }
 
 asio::awaitable<void> ask(LocalChannel& channel, std::string frame, std::optional<Message>& answer) {
-    co_await channel.send(frame, {});
+    co_await channel.send(frame);
     answer = (co_await channel.receive()).message;
 }
 

@@ -150,7 +150,7 @@ asio::awaitable<void> Session::refuse(const Error& error) {
     if (!channel_.secured()) co_return;
     const ErrorMessage message = to_message(error);
     const std::string frame = encode_message(message);
-    const bool sent = co_await with_deadline(channel_.send(frame, {}), farewell);
+    const bool sent = co_await with_deadline(channel_.send(frame), farewell);
     if (sent) co_await with_deadline(channel_.close_gently(), farewell);
 }
 

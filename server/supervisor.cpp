@@ -152,7 +152,6 @@ private:
         while (stream.can_send()) {
             const std::span<const std::byte> bytes = stream.next(limits::data_body);
             co_await write(name, bytes);
-            stream.returned();
             const std::uint64_t written = spool_->end(name);
             job_->take(Ack{record_.exec.job, name, written, written + limits::window}, {});
             for (const ViewerPtr& viewer : viewers_) viewer->grown.notify();

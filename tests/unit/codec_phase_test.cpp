@@ -37,6 +37,11 @@ const std::vector<Row> protocol = {
     {"resize", "client", "open"},
     {"keep", "client", "open"},
     {"release", "client", "open"},
+    {"jobs", "client", "open"},
+    {"listed", "server", "open"},
+    {"listed_all", "server", "open"},
+    {"kill", "client", "open"},
+    {"killed", "server", "open"},
     {"ping", "client", "open"},
     {"pong", "server", "open"},
     {"exit", "server", "open"},
@@ -109,7 +114,7 @@ TEST(CodecPhase, misplaced_messages_are_refused_as_such_whatever_they_hold) {
 
 TEST(CodecPhase, unknown_types_are_refused_everywhere) {
     for (const std::string type :
-        {"", "Hello", "HELLO", "hello ", " hello", "hell", "helloo", "jobs", "type", "error_", "ping\n"}) {
+        {"", "Hello", "HELLO", "hello ", " hello", "hell", "helloo", "Jobs", "type", "error_", "ping\n"}) {
         for (const auto& place : places) {
             boost::json::object header;
             header["type"] = type;

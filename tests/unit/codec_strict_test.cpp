@@ -45,7 +45,8 @@ std::string refused_text(std::string_view text, Size size = {}) {
 
 // The fields that PROTOCOL.md marks with a question mark.
 const std::vector<std::string_view> optional_fields = {"exec.pty", "exec.umask", "exec.timeout", "attach.stdout", "attach.stderr",
-    "attach.pty", "exit.code", "exit.signal", "error.job", "error.retry_after"};
+    "attach.pty", "attach.limits", "listed.reason", "listed.code", "listed.signal", "exit.code", "exit.signal", "error.job",
+    "error.retry_after"};
 
 // Calls `change` with each object of a sample's header in turn, to be altered in place, and where it is.
 void for_each_object(
@@ -306,7 +307,7 @@ TEST(CodecStrict, what_goes_with_a_terminal) {
 
 TEST(CodecStrict, a_window_has_at_most_65535_rows_and_columns) {
     for (const std::string_view open :
-        {R"({"type":"resize","job":"j",)", R"({"type":"attach","job":"j","client":"","generation":1,"pty":{)"}) {
+        {R"({"type":"resize","job":"j",)", R"({"type":"attach","job":"j","client":"","generation":1,"tail":false,"pty":{)"}) {
         const std::string close = open.ends_with('{') ? "}}" : "}";
         for (const std::string_view size : {"0", "1", "65535", "65536", "18446744073709551615"}) {
             const std::string_view expected = size.size() > 5 || size == "65536" ? "bad_message" : "";

@@ -115,7 +115,7 @@ TEST(Codec, order_of_fields_is_free) {
     EXPECT_EQ(refused(R"({"offset":3,"job":"7f3a","type":"eof","stream":"stdout"})"), "");
     EXPECT_EQ(
         refused(
-            R"({"stdin":1,"limits":{"stdin":5},"state":"running","stdout":3,"type":"attached","signals":2,"stderr":4,"job":"j"})"),
+            R"({"stdin":1,"limits":{"stdin":5},"state":"running","stdout":3,"durable":true,"type":"attached","signals":2,"stderr":4,"job":"j"})"),
         "");
 }
 
@@ -144,8 +144,8 @@ TEST(Codec, enumerations_have_the_names_of_the_protocol) {
     const std::vector<Case> table = {
         {R"({"type":"stop","job":"j","stream":")", R"("})", {"stdin", "stdout", "stderr"},
             {"stdin_", "Stdin", "", "0", "stdout "}},
-        {R"({"type":"attached","job":"j","stdin":0,"signals":0,"stdout":0,"stderr":0,"limits":{"stdin":0},"state":")", R"("})",
-            {"running", "finished"}, {"lingering", "", "Running"}},
+        {R"({"type":"attached","job":"j","stdin":0,"signals":0,"stdout":0,"stderr":0,"durable":false,"limits":{"stdin":0},"state":")",
+            R"("})", {"running", "finished"}, {"lingering", "", "Running"}},
         {R"({"type":"error","message":"","code":")", R"("})", {"busy"}, {"", "Busy", "busy_", "unknown"}},
     };
     for (const auto& [before, after, names, others] : table) {
@@ -172,6 +172,17 @@ TEST(Codec, enumerations_have_the_names_of_the_protocol) {
     }
 }
 
+TEST(Codec, a_listed_job_is_in_one_of_the_states_of_the_protocol) {
+    const auto refused_state = [](std::string_view state) {
+        auto header = object(R"({"type":"listed","job":"j","durable":true,"age":0,"stdout":0,"stderr":0,"state":""})");
+        header["state"] = state;
+        return refusal([&] { decode_anywhere(header, 0); });
+    };
+    for (const auto name : {"attached", "lingering", "detached", "full", "finished", "unknown"})
+        EXPECT_EQ(refused_state(name), "") << name;
+    for (const auto name : {"running", "", "Full"}) EXPECT_EQ(refused_state(name), "bad_message") << name;
+}
+
 // What PROTOCOL.md's column "body, at most" says.
 TEST(Codec, body_sizes_are_limited_by_message) {
     struct Case {
@@ -179,7 +190,7 @@ TEST(Codec, body_sizes_are_limited_by_message) {
         std::uint64_t least, most;
     };
     const std::vector<Case> table = {
-        {"challenge", 0, 32}, {"auth", 0, 32}, {"exec", 2, 262144}, {"data", 1, 65536}, {"exit", 0, 262144}};
+        {"challenge", 0, 32}, {"auth", 0, 32}, {"exec", 2, 262144}, {"data", 1, 65536}, {"exit", 0, 262144}, {"listed", 0, 4096}};
     for (const auto& sample : message_samples()) {
         SCOPED_TRACE(sample.header);
         const auto header = object(sample.header);

@@ -94,22 +94,6 @@ TEST_F(JobStreamsTest, streams_take_turns_frame_by_frame) {
                           "data j stdout 196608 ooooo"}));
 }
 
-TEST_F(JobStreamsTest, a_stream_that_was_lent_out_waits_for_its_return) {
-    put(out, "abc");
-    const auto first = job.next_data();
-    ASSERT_TRUE(first && first->loan);
-    EXPECT_EQ(first->loan.get(), &out);
-    put(out, "def");
-    out.close();
-    job.finish_with(exit_of("j"));
-    error.close();
-    EXPECT_EQ(sent(job.next_data()), "eof j stderr 0") << "the other one need not wait";
-    EXPECT_FALSE(job.next_data());
-    EXPECT_EQ(as_text(first->body), "abc");
-    out.returned();
-    EXPECT_EQ(all_data(job), (Lines{"data j stdout 3 def", "eof j stdout 6", "exit j"}));
-}
-
 TEST_F(JobStreamsTest, sends_no_more_than_the_window_until_it_is_acknowledged) {
     JobStreams small("j");
     SendStream& stream = small.open_sender(stdout_, 4, 8);

@@ -33,7 +33,6 @@ Lines all(Outbox& outbox, bool flush = false) {
     Lines lines;
     for (auto next = outbox.next(flush); next; next = outbox.next(flush)) {
         for (auto& message : messages_of(*next)) lines.push_back(std::move(message));
-        if (next->loan) next->loan->returned();
     }
     return lines;
 }
@@ -134,23 +133,6 @@ TEST(Outbox, forgets_all_that_was_for_a_connection_that_is_gone) {
     EXPECT_EQ(outbox.next(true)->frame, "frames");
 }
 
-TEST(Outbox, a_job_that_waits_for_its_loan_does_not_hold_up_the_others) {
-    Outbox outbox;
-    Job a("a"), b("b");
-    outbox.add(a.streams);
-    outbox.add(b.streams);
-    put(a.out, std::string(2 * limits::data_body, 'x'));
-    const auto loan = outbox.next(false);
-    ASSERT_TRUE(loan && loan->loan);
-    put(b.out, "b");
-    EXPECT_EQ(sent(outbox.next(false)), "data b stdout 0 b");
-    EXPECT_FALSE(outbox.next(false));
-    loan->loan->returned();
-    EXPECT_EQ(sent(outbox.next(false)), "data a stdout 65536 (65536)");
-    outbox.remove(a.streams);
-    outbox.remove(b.streams);
-}
-
 TEST(Outbox, acknowledgements_that_are_due_go_before_data_and_owed_ones_only_on_demand) {
     Outbox outbox;
     Job a("a"), b("b");
@@ -212,23 +194,6 @@ TEST(Outbox, nothing_comes_of_a_job_that_was_removed) {
     outbox.remove(a.streams);
     EXPECT_EQ(all(outbox), Lines{});
     EXPECT_FALSE(outbox.ack_owed());
-}
-
-// The peer may end a job while its last frame is still being written.
-TEST(Outbox, lent_bytes_outlive_their_job) {
-    Outbox outbox;
-    std::optional<Outgoing> loan;
-    {
-        const auto job = std::make_unique<Job>("j");
-        outbox.add(job->streams);
-        put(job->out, "lent bytes");
-        loan = outbox.next(false);
-        ASSERT_TRUE(loan && loan->loan);
-        outbox.remove(job->streams);
-    }
-    EXPECT_FALSE(outbox.next(true));
-    EXPECT_EQ(as_text(loan->body), "lent bytes");
-    loan->loan->returned();
 }
 
 TEST(Outbox, tells_when_something_may_have_become_sendable) {

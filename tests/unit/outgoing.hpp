@@ -68,12 +68,11 @@ inline std::vector<std::string> messages_of(const Outgoing& outgoing) {
     return messages_of(outgoing.frame + std::string(as_text(outgoing.body)));
 }
 
-// Sends it: the loan is given back. Nothing to send is "".
+// What is sent by it. Nothing to send is "".
 inline std::string sent(const std::optional<Outgoing>& outgoing) {
     if (!outgoing) return {};
     std::string words;
     for (const auto& message : messages_of(*outgoing)) words += (words.empty() ? "" : ", ") + message;
-    if (outgoing->loan) outgoing->loan->returned();
     return words;
 }
 

@@ -1,4 +1,4 @@
-// The sender's side of a stream: window, acknowledgements, loans, stop and resume.
+// The sender's side of a stream: window, acknowledgements, stop and resume.
 #include "common/stream.hpp"
 
 #include "common/bytes.hpp"
@@ -30,13 +30,10 @@ std::size_t put(SendStream& stream, std::string_view text) {
     return taken;
 }
 
-// Sends up to `most` bytes, each loan given back at once.
+// Sends up to `most` bytes.
 std::string send(SendStream& stream, std::size_t most = 1000) {
     std::string text;
-    while (text.size() < most && stream.can_send()) {
-        text += as_text(stream.next(most - text.size()));
-        stream.returned();
-    }
+    while (text.size() < most && stream.can_send()) text += as_text(stream.next(most - text.size()));
     return text;
 }
 
@@ -149,29 +146,6 @@ TEST(SendStream, limit_is_never_lowered) {
     EXPECT_EQ(put(stream, letters), 25U) << "a refused ack changes nothing";
 }
 
-TEST(SendStream, lent_bytes_can_be_acknowledged_and_stay_readable_until_returned) {
-    for (std::size_t shift = 0; shift < 8; ++shift) {
-        SCOPED_TRACE(shift);
-        SendStream stream(top, 8);
-        put(stream, std::string(shift, '-'));
-        send(stream);
-        put(stream, letters);
-        stream.ack(shift, top);
-        put(stream, std::string(8, '+'));
-        const auto loan = stream.next(8);
-        ASSERT_FALSE(loan.empty());
-        EXPECT_FALSE(stream.can_send());
-        EXPECT_TRUE(stream.next(8).empty()) << "one loan at a time";
-        stream.ack(shift + loan.size(), top);
-        const std::string before(as_text(loan));
-        EXPECT_EQ(before, (std::string(letters.substr(0, 8 - shift)) + std::string(shift, '+')).substr(0, before.size()));
-        EXPECT_EQ(put(stream, "XXXXXXXX"), 0U) << "its memory is not free";
-        EXPECT_EQ(as_text(loan), before);
-        stream.returned();
-        EXPECT_EQ(put(stream, "XXXXXXXX"), before.size());
-    }
-}
-
 TEST(SendStream, eof_is_due_when_all_bytes_are_out) {
     SendStream stream(4, 8);
     put(stream, "abc");
@@ -179,8 +153,6 @@ TEST(SendStream, eof_is_due_when_all_bytes_are_out) {
     stream.close();
     EXPECT_FALSE(stream.eof_due());
     EXPECT_EQ(stream.next(10).size(), 3U);
-    EXPECT_FALSE(stream.eof_due()) << "the last bytes are still being written";
-    stream.returned();
     EXPECT_TRUE(stream.eof_due());
     EXPECT_FALSE(stream.finished());
     stream.eof_sent();
@@ -210,8 +182,6 @@ TEST(SendStream, stop_ends_it_in_every_state) {
         {"acknowledged", [](SendStream& s) { put(s, "abc"), send(s), s.ack(3, 8); }},
         {"partly acknowledged", [](SendStream& s) { put(s, "abc"), send(s), s.ack(1, 8); }},
         {"full", [](SendStream& s) { put(s, letters); }},
-        {"lent", [](SendStream& s) { put(s, "abc"), s.next(2); }},
-        {"lent and acknowledged", [](SendStream& s) { put(s, "abc"), s.next(2), s.ack(2, 8); }},
         {"closed", [](SendStream& s) { put(s, "abc"), s.close(); }},
         {"closed and sent", [](SendStream& s) { put(s, "abc"), s.close(), send(s); }},
         {"ended", [](SendStream& s) { put(s, "abc"), s.close(), send(s), s.eof_sent(); }},
@@ -235,21 +205,11 @@ TEST(SendStream, stop_ends_it_in_every_state) {
             stream.commit(1);
             EXPECT_EQ(stream.end(), end) << "a stopped stream takes nothing";
             stream.close();
-            stream.returned();
         }
         // It was under way when the receiver stopped.
         EXPECT_EQ(refusal([&] { stream.ack(sent, 8); }), "");
         EXPECT_EQ(refusal([&] { stream.ack(sent + 1, 8); }), "bad_offset");
     }
-}
-
-TEST(SendStream, stop_leaves_a_loan_readable) {
-    SendStream stream(8, 8);
-    put(stream, "abcdef");
-    const auto loan = stream.next(4);
-    stream.stop();
-    EXPECT_EQ(as_text(loan), "abcd");
-    stream.returned();
 }
 
 TEST(SendStream, resumes_at_every_offset_that_it_keeps) {
@@ -295,18 +255,6 @@ TEST(SendStream, resume_says_the_end_again) {
     EXPECT_FALSE(stream.eof_due());
     EXPECT_EQ(send(stream), "bc");
     EXPECT_TRUE(stream.eof_due());
-}
-
-TEST(SendStream, resume_waits_for_a_loan) {
-    SendStream stream(8, 8);
-    put(stream, "abcdef");
-    const auto loan = stream.next(4);
-    stream.resume(0);
-    EXPECT_FALSE(stream.can_send());
-    EXPECT_TRUE(stream.next(8).empty());
-    EXPECT_EQ(as_text(loan), "abcd");
-    stream.returned();
-    EXPECT_EQ(send(stream), "abcdef");
 }
 
 } // namespace
