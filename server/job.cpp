@@ -67,7 +67,7 @@ Message Job::attach(JobClient& client, const JobClaim& claim) {
     check_offset(StreamName::stderr_, attach.stderr_);
     if (client_ != nullptr) client_->replaced(same);
     if (!same) signals_ = 0;
-    resume(attach);
+    resume(attach, !same && !claim.start);
     client_ = &client;
     client_id_ = attach.client;
     generation_ = attach.generation;
@@ -89,13 +89,14 @@ void Job::check_offset(StreamName name, const std::optional<std::uint64_t>& offs
     else if (*offset > 0) throw Error(ErrorCode::bad_offset, "an offset of a stream that the job does not have");
 }
 
-void Job::resume(const Attach& attach) {
+void Job::resume(const Attach& attach, bool stranger) {
     const OutputLimits granted = attach.limits.value_or(OutputLimits{});
     const auto go_on = [&](StreamName name, const std::optional<std::uint64_t>& offset, std::uint64_t limit) {
         SendStream* stream = streams_.sender(name);
         if (stream == nullptr) return;
         stream->resume(attach.tail ? stream->most_sent() : offset.value_or(stream->acked()));
-        stream->allow(attach.limits ? limit : stream->sent() + limits::window);
+        if (attach.limits) stream->allow(limit);
+        else if (stranger) stream->allow(stream->sent() + limits::window);
     };
     go_on(StreamName::stdout_, attach.stdout_, granted.stdout_);
     go_on(StreamName::stderr_, attach.stderr_, granted.stderr_);

@@ -112,7 +112,8 @@ private:
     bool output_taken();
     void signal(const std::string& name);
     void check_offset(StreamName name, const std::optional<std::uint64_t>& offset);
-    void resume(const Attach& attach);
+    // `stranger`: to the client, who does not know what the former one allowed.
+    void resume(const Attach& attach, bool stranger);
     void take_one(const Data& message, std::span<const std::byte> body);
     void take_one(const Eof& message, std::span<const std::byte> body);
     void take_one(const Ack& message, std::span<const std::byte> body);

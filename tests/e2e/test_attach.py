@@ -532,7 +532,7 @@ def test_a_request_repeated_on_its_own_connection_does_not_lose_the_job(server: 
 OTHER_REQUESTS: dict[str, dict[str, Any]] = {
     "command": {"command": "echo other; cat"}, "directory": {"directory": "/"},
     "environment": {"environment": {"A": "1"}}, "stdin": {"stdin": False}, "combine": {"combine": True},
-    "keep": {"keep": 61}, "timeout": {"timeout": 1000}, "mode": {"command": ["cat"]}}
+    "mode": {"command": ["cat"]}}
 
 
 @pytest.mark.parametrize("fields", OTHER_REQUESTS.values(), ids=list(OTHER_REQUESTS))
@@ -545,6 +545,17 @@ def test_another_request_under_the_id_is_conflict(server: Server, fields: dict[s
         new.ping()
         old.write(job, b"alive\n")
         show(old, job, b"alive\n")
+
+
+@pytest.mark.parametrize("fields", [{"keep": 61}, {"timeout": 1000}, {"wait_eof": True}], ids=["keep", "timeout", "wait_eof"])
+def test_how_long_a_job_may_take_does_not_make_another_request(server: Server, fields: dict[str, Any]) -> None:
+    with server.login() as old, server.login() as new:
+        job = start(old, "cat", stdin=True)
+        again = new.execute("cat", job=job.id, stdin=True, client=WHO, generation=2, limits=SMALL, **fields)
+        new.until(lambda: again.started or again.over)
+        assert again.started["pid"] == job.started["pid"]
+        new.write(again, b"alive\n")
+        show(new, again, b"alive\n")
 
 
 def test_a_repeated_request_of_another_key_is_another_job(server: Server) -> None:

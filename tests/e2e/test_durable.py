@@ -271,23 +271,32 @@ def test_a_second_call_while_it_runs_gets_the_same_output(server: Server, runs: 
     assert runs.count == 1
 
 
-OTHER_REQUESTS = {"command": ("echo other", []), "keep": ("echo x", ["--keep", "61"]), "argv": ("echo x", ["--argv"]),
-                  "timeout": ("echo x", ["--timeout", "100"]), "environment": ("echo x", ["-e", "A=2"]),
-                  "directory": ("echo x", ["--cwd", "/"]), "combine": ("echo x", ["--combine"])}
+@pytest.mark.parametrize("options", [["--keep", "61"], ["--timeout", "100"]], ids=["keep", "timeout"])
+def test_another_keep_or_timeout_is_the_same_request(server: Server, runs: Runs, options: list[str]) -> None:
+    """As PROTOCOL.md, section 6, says what a request is."""
+    name = fresh_name()
+    for more in ([], options):
+        assert named(server, name, f"{runs.command}; echo hi", *more) == Result(0, b"hi\n", b"")
+    assert runs.count == 1
 
 
-@pytest.mark.parametrize(("command", "options"), OTHER_REQUESTS.values(), ids=list(OTHER_REQUESTS))
+OTHER_REQUESTS = {"command": ["other"], "argv": ["--argv"], "environment": ["-e", "A=2"], "directory": ["--cwd", "/"],
+                  "combine": ["--combine"], "more-environment": ["-e", "A=1", "-e", "B=1"]}
+
+
+@pytest.mark.parametrize("change", OTHER_REQUESTS.values(), ids=list(OTHER_REQUESTS))
 @pytest.mark.parametrize("running", [True, False], ids=["running", "finished"])
-def test_another_request_under_the_name_is_a_conflict(server: Server, go: Path, command: str, options: list[str],
+def test_another_request_under_the_name_is_a_conflict(server: Server, go: Path, change: list[str],
                                                       running: bool) -> None:
     name = fresh_name()
-    first = f"{gate(go)}; echo x"
-    job = detach(server, first, "--job", name, "-e", "A=1")
+    command = f"{gate(go)}; echo x"
+    detach(server, command, "--job", name, "-e", "A=1")
     if not running:
         go.touch()
-        wait_until(server, job, "finished")
-    changed = first if options else f"{first}; {command}"
-    result = server.rcmd(changed, options=["-d", "--job", name, *([] if "-e" in options else ["-e", "A=1"]), *options])
+        wait_until(server, name, "finished")
+    environment = [] if "-e" in change else ["-e", "A=1"]
+    words, options = (change, []) if change == ["other"] else ([], change)
+    result = server.rcmd(command, *words, options=["-d", "--job", name, *environment, *options])
     result.failed_by_itself()
     assert "another request" in result.message
     go.touch()

@@ -354,6 +354,8 @@ class Wire(Channel):
     def attach(self, job: Job, client: str, generation: int, **fields: Any) -> Job:
         """Asks for a job that another connection started."""
         known = self.jobs[job.id] = job.begin_again()
+        if len(known.limits) == 2:
+            fields = {"limits": known.limits} | fields
         self.send({"type": "attach", "job": job.id, "client": client, "generation": generation,
                    "tail": False} | fields)
         return known
