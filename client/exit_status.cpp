@@ -28,6 +28,7 @@ Ran ran_if_refused(ErrorCode code) {
     switch (code) {
     case ErrorCode::conflict:
     case ErrorCode::restarted:
+    case ErrorCode::outcome_unknown:
     case ErrorCode::expired: return Ran::unknown;
     default: return Ran::no;
     }

@@ -106,6 +106,7 @@ asio::awaitable<void> Link::while_stopped(std::function<void()> stop) {
 // Nothing: what each job has asked for.
 void Link::say_keep(std::optional<std::chrono::seconds> duration) {
     for (const auto& [id, job] : jobs_) {
+        if (job->request.watch) continue; // that is for whoever started it to say
         Keep message;
         message.job = id;
         message.seconds = static_cast<std::uint64_t>(duration.value_or(job->request.keep).count());
@@ -175,12 +176,12 @@ asio::awaitable<std::optional<Failure>> Link::reconnect(std::string problem) {
     const auto lost = Clock::now();
     if (patience_.count() == 0) co_return lost_for_good(problem);
     on_lost(problem);
-    Clock::duration pause = first_pause;
+    Clock::duration pause{}; // a connection that was cut can be made again at once
     std::optional<Failure> why;
     while (!is_closing_ && Clock::now() + pause < lost + patience_) {
-        co_await with_deadline(closing_.wait(), pause);
+        if (pause.count() > 0) co_await with_deadline(closing_.wait(), pause);
         if (is_closing_) break;
-        pause = std::min<Clock::duration>(2 * pause, longest_pause);
+        pause = std::clamp<Clock::duration>(2 * pause, first_pause, longest_pause);
         why = Failure("lost", problem);
         co_await race(dial_again(why), closing_.wait());
         if (!why) {
@@ -348,7 +349,10 @@ void Link::take(RemoteJob& job, const Attached& message) {
     if (!fits(StreamName::stdout_, message.stdout_) || !fits(StreamName::stderr_, message.stderr_)) {
         throw Error(ErrorCode::bad_offset, "the server does not go on where the output was cut");
     }
-    if (SendStream* input = job.streams.sender(StreamName::stdin_)) {
+    SendStream* input = job.streams.sender(StreamName::stdin_);
+    if (input != nullptr && message.state == JobState::finished) {
+        input->stop();
+    } else if (input != nullptr) {
         input->resume(message.stdin_);
         input->ack(input->acked(), message.limits.stdin_);
     }

@@ -128,7 +128,8 @@ void Reporter::attached(const RemoteJob& job) const {
 
 int Reporter::left(const RemoteJob& job, int status) const {
     event({{"event", "left"}, {"job", job.id()}});
-    if (!options_.quiet) print_error(escape(options_.target.host) + ": left the job " + job.id() + ", which goes on");
+    const std::string how_long = job.durable ? "" : " as long as its --keep says";
+    if (!options_.quiet) print_error(escape(options_.target.host) + ": left the job " + job.id() + ", which goes on" + how_long);
     return status;
 }
 

@@ -26,16 +26,17 @@ BOOST_DEFINE_ENUM_CLASS(ErrorCode,
     shutdown,            // the server is ending; for a job: it was not started for that reason
 
     // The job ends, or never starts; the connection goes on.
-    forbidden,      // this key may not do that: another user's name, an environment name that is reserved
-    unsupported,    // a part of the protocol that this server does not offer
-    conflict,       // the job id has been used
-    restarted,      // the request was first sent to another run of the daemon: it may have been run there
-    expired,        // the job id is older than the server remembers: it may have been run
-    no_such_job,    // this key has no job of that id
-    no_directory,   // the directory to run in does not exist or may not be entered
-    not_found,      // the program to run does not exist
-    not_executable, // the program to run may not be executed
-    internal        // the operating system refused something that the server needs
+    forbidden,       // this key may not do that: another user's name, an environment name that is reserved
+    unsupported,     // a part of the protocol that this server does not offer
+    conflict,        // the job id has been used
+    restarted,       // the request was first sent to another run of the daemon: it may have been run there
+    outcome_unknown, // the job was, or may have been, started; how far it came is not known
+    expired,         // the job id is older than the server remembers: it may have been run
+    no_such_job,     // this key has no job of that id
+    no_directory,    // the directory to run in does not exist or may not be entered
+    not_found,       // the program to run does not exist
+    not_executable,  // the program to run may not be executed
+    internal         // the operating system refused something that the server needs
 )
 
 // Thrown for a peer's violation of the protocol and for a request that is refused. `what()` is the text for

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::chrono::seconds retry_pause{1};
 // Longer than any client repeats a request whose answer it has not seen.
 constexpr std::chrono::seconds repeating{60};
 
@@ -33,8 +34,12 @@ void reap(pid_t pid) {
 }
 
 asio::awaitable<void> await_end(pid_t pid, std::atomic<std::size_t>& running) {
-    asio::posix::stream_descriptor notice(
-        co_await asio::this_coro::executor, static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    asio::posix::stream_descriptor notice(co_await asio::this_coro::executor);
+    while (!notice.is_open()) {
+        const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+        if (fd >= 0) notice.assign(fd);
+        else co_await sleep_for(retry_pause); // no descriptor is left
+    }
     co_await notice.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
     reap(pid);
     --running;
@@ -71,7 +76,13 @@ JobDirectory DurableJobs::start(const asio::any_io_executor& executor, const Job
                 " bytes, which is all that this server gives them; it needs a larger --max-state, or a shorter --retain");
     }
     const JobDirectory job(path_of(record.key_id, record.exec.job));
-    if (const auto claimed = JobDirectory::create(job.path(), record)) launch(executor, job, *claimed);
+    const auto claimed = JobDirectory::create(job.path(), record);
+    try {
+        if (claimed) launch(executor, job, *claimed);
+    } catch (const Error&) { // or the next daemon would start it
+        job.remove();
+        throw;
+    }
     return job;
 }
 
@@ -93,6 +104,7 @@ void DurableJobs::recover(const asio::any_io_executor& executor) {
             if (is_leftover(entry)) fs::remove_all(entry, ignored);
             if (!valid_job_id(job.id()) || job.phase() != JobPhase::startable) continue;
             try {
+                static_cast<void>(job.record()); // what is damaged was not started, and will not be
                 resume(executor, job);
             } catch (const Error& error) {
                 log_warning("job_refused", {{"job", job.id()}, {"key", key.filename().string()}, {"problem", error.what()}});
@@ -101,19 +113,27 @@ void DurableJobs::recover(const asio::any_io_executor& executor) {
     }
 }
 
+void DurableJobs::remove_if_old(const JobDirectory& job, std::chrono::seconds retain) {
+    try {
+        const std::int64_t age = age_of(job.path() / (job.phase() == JobPhase::finished ? "end" : "starting"));
+        if (age <= retain.count()) return;
+        const JobRecord record = job.record();
+        const auto most = static_cast<std::uint64_t>(options_.max_keep.count());
+        const auto keep = static_cast<std::int64_t>(std::min(record.exec.keep, most));
+        if (age <= keep + repeating.count()) return;
+        const auto claimed = job.claim();
+        if (!claimed) return;
+        removed_asked_ = std::max<std::uint64_t>(removed_asked_, record.asked);
+        job.remove();
+    } catch (const Error&) { // damaged: it stays for somebody to look at
+    }
+}
+
 void DurableJobs::clean(std::chrono::seconds retain) {
     for (const fs::path& key : entries_of(directory_)) {
         for (const fs::path& entry : entries_of(key)) {
             const JobDirectory job(entry);
-            const JobPhase phase = valid_job_id(job.id()) ? job.phase() : JobPhase::missing;
-            if (!is_over(phase)) continue;
-            try {
-                const auto keep = std::chrono::seconds(job.record().exec.keep) + repeating;
-                const std::int64_t age = age_of(job.path() / (phase == JobPhase::finished ? "end" : "stdout"));
-                if (age > std::max(retain, keep).count() && job.claim()) job.remove();
-            } catch (const Error& error) {
-                log_warning("job_damaged", {{"job", job.id()}, {"key", key.filename().string()}, {"problem", error.what()}});
-            }
+            if (valid_job_id(job.id()) && is_over(job.phase())) remove_if_old(job, retain);
         }
     }
     used_ = spooled_bytes(directory_);

@@ -38,6 +38,9 @@ public:
     // Removes the jobs that ended longer than `retain` ago, and looks how much room the others take.
     void clean(std::chrono::seconds retain);
 
+    // Unix time: a job that was asked for until then may have been removed by clean().
+    [[nodiscard]] std::uint64_t removed_asked() const { return removed_asked_; }
+
     // Supervisors that this daemon started and that run.
     [[nodiscard]] std::size_t running() const { return running_; }
 
@@ -45,11 +48,13 @@ private:
     [[nodiscard]] std::filesystem::path path_of(const std::string& key, const std::string& id) const {
         return directory_ / key / id;
     }
+    void remove_if_old(const JobDirectory& job, std::chrono::seconds retain);
     void launch(const boost::asio::any_io_executor& executor, const JobDirectory& job, const JobClaimed& claimed);
 
     std::filesystem::path directory_;
     SupervisorOptions options_;
     std::atomic<std::size_t> running_{0};
+    std::atomic<std::uint64_t> removed_asked_{0};
     std::atomic<std::uint64_t> used_{0}; // bytes of output, as last looked at
 };
 

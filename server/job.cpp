@@ -192,6 +192,8 @@ asio::awaitable<void> Job::pump(asio::readable_pipe& pipe, StreamName name, Even
 // counts only while we are ready to read: a full window is the client's, not the command's.
 asio::awaitable<void> Job::await_exit() {
     co_await child_.ended();
+    command_ended_ = true;
+    streams_.on_ready();
     const Clock::time_point ended = Clock::now();
     if (child_.on_terminal()) co_await end_input();
     while (pumps_ > 0) {

@@ -104,6 +104,7 @@ public:
     [[nodiscard]] JobStreams& streams() { return streams_; }
     [[nodiscard]] const JobFacts& facts() const { return facts_; }
     [[nodiscard]] pid_t pid() const { return pid_; }
+    [[nodiscard]] bool command_ended() const { return command_ended_; } // its output may go on
     [[nodiscard]] bool finished() const { return finished_; }
 
 private:
@@ -159,7 +160,8 @@ private:
 
     std::optional<ExitReason> ending_;
     bool discard_ = false; // nobody will read the output
-    bool open_ = false;    // the output was not at its end
+    bool command_ended_ = false;
+    bool open_ = false; // the output was not at its end
     bool finished_ = false;
     std::optional<Exit> exit_;
     int pumps_ = 0;              // output pipes that are not at their end

@@ -103,7 +103,8 @@ private:
     sockaddr_un address_{};
 };
 
-Descriptor make_socket() { return Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
+// Non-blocking: whoever connects to a supervisor that accepts nobody must not wait.
+Descriptor make_socket() { return Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
 
 Descriptor listen_in(const fs::path& directory) {
     Descriptor listener = make_socket();
@@ -226,8 +227,10 @@ bool JobDirectory::begin() const {
     if (!fd.is_open() && errno == EEXIST) return false;
     if (!fd.is_open()) fail(file, errno);
     if (::fsync(fd.get()) != 0) fail(file, errno);
-    for (const fs::path& directory : {path_, path_.parent_path(), path_.parent_path().parent_path()}) {
+    fs::path directory = path_;
+    for (int level = 0; level < 4; ++level) { // the job, its key, all jobs, the state directory
         if (const int problem = sync_file(directory)) fail(directory, problem);
+        directory = directory.parent_path();
     }
     return true;
 }

@@ -36,7 +36,8 @@ asio::awaitable<void> ask(LocalChannel& channel, std::string frame, std::optiona
 }
 
 // Nothing if there is no supervisor, or no answer.
-asio::awaitable<std::optional<Message>> ask_supervisor(const JobDirectory& job, const Message& question) {
+asio::awaitable<std::optional<Message>> ask_supervisor(
+    const JobDirectory& job, const Message& question, Clock::time_point deadline) {
     Descriptor socket = job.connect();
     if (!socket.is_open()) co_return std::nullopt;
     const auto executor = co_await asio::this_coro::executor;
@@ -44,7 +45,7 @@ asio::awaitable<std::optional<Message>> ask_supervisor(const JobDirectory& job, 
         asio::local::stream_protocol::socket(executor, asio::local::stream_protocol(), socket.release()), Peer::client);
     std::optional<Message> answer;
     try {
-        co_await with_deadline(ask(channel, encode_message(question), answer), answer_timeout);
+        co_await with_deadline(ask(channel, encode_message(question), answer), deadline - Clock::now());
     } catch (const boost::system::system_error&) { // it has ended
     }
     co_return answer;
@@ -79,7 +80,7 @@ asio::awaitable<std::optional<JobListing>> list_job(JobPlace place) {
     co_return co_await asio::co_spawn(place.executor, look_at(place.job), asio::use_awaitable);
 }
 
-asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job) {
+asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job, Clock::time_point deadline) {
     JobListing listing;
     Listed& listed = listing.facts;
     listed.job = job.id();
@@ -88,7 +89,7 @@ asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job) {
     try {
         const JobRecord record = job.record();
         listing.command = command_of(record);
-        const std::optional<Message> answer = co_await ask_supervisor(job, Jobs{});
+        const std::optional<Message> answer = co_await ask_supervisor(job, Jobs{}, deadline);
         if (answer && std::holds_alternative<Listed>(*answer)) listed = std::get<Listed>(*answer);
         const JobPhase phase = job.phase();
         if (phase == JobPhase::missing) co_return std::nullopt;
@@ -108,7 +109,10 @@ asio::awaitable<void> kill_job(JobPlace place, std::string signal) {
 
 asio::awaitable<void> kill_job(JobDirectory job, std::string signal) {
     const Message question = Kill{job.id(), std::move(signal)};
-    const std::optional<Message> answer = co_await ask_supervisor(job, question);
+    const std::optional<Message> answer = co_await ask_supervisor(job, question, Clock::now() + answer_timeout);
+    if (!answer && job.phase() == JobPhase::running) {
+        throw Error(ErrorCode::internal, "the supervisor of the job does not answer; the signal may still be sent");
+    }
     if (!answer) throw Error(ErrorCode::no_such_job, "the job has ended");
     if (const auto* error = std::get_if<ErrorMessage>(&*answer)) throw Error(error->code, error->message);
 }

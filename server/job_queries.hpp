@@ -18,9 +18,11 @@ struct JobListing {
 
 // Nothing if the job has gone meanwhile.
 asio::awaitable<std::optional<JobListing>> list_job(JobPlace place);
-asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job);
+// Its supervisor has until `deadline` to say more than the disk does.
+asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job, Clock::time_point deadline);
 
-// Sends a signal. Throws Error{no_such_job} if the job has ended, Error{bad_message} if it is no signal.
+// Sends a signal. Throws Error{no_such_job} if the job has ended, Error{bad_message} if it is no signal, Error{internal} if
+// nobody says whether it was sent.
 asio::awaitable<void> kill_job(JobPlace place, std::string signal);
 asio::awaitable<void> kill_job(JobDirectory job, std::string signal);
 

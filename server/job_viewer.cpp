@@ -25,8 +25,11 @@ constexpr std::array outputs{StreamName::stdout_, StreamName::stderr_};
 
 std::size_t index(StreamName name) { return name == StreamName::stderr_ ? 1 : 0; }
 
-Error outcome_unknown() {
-    return {ErrorCode::restarted,
+// The job is written down, so it may have been started.
+Error outcome_unknown(const char* problem) { return {ErrorCode::outcome_unknown, problem}; }
+
+Error supervisor_lost() {
+    return {ErrorCode::outcome_unknown,
         "what ran the job has been ended with it, perhaps by a restart of the machine: how far it came is not known"};
 }
 
@@ -49,7 +52,8 @@ public:
         } catch (const std::exception& error) {
             refused.emplace(ErrorCode::internal, error.what());
         }
-        if (refused) refuse(*refused);
+        if (refused)
+            refuse(refused->code() == ErrorCode::internal && !not_started_ ? outcome_unknown(refused->what()) : *refused);
     }
 
     // The connection goes, or does not hold the job any more: nothing of it is touched from here on.
@@ -63,8 +67,8 @@ public:
         releasing_ = true;
         forget_client();
         to_supervisor_.push(Release{job_.id()});
-        if (sender_) sender_->finish();
-        else if (ended_) left_.notify();
+        if (ended_) left_.notify();
+        else if (sender_) sender_->finish();
     }
 
     void take(const JobMessage& message, std::span<const std::byte> body) {
@@ -107,7 +111,10 @@ private:
             const std::string frame = std::visit([](const auto& claim) { return encode_message(claim); }, claim_);
             co_await channel_->send(frame);
             const Incoming answer = co_await channel_->receive();
-            if (const auto* error = std::get_if<ErrorMessage>(&answer.message)) throw Error(error->code, error->message);
+            if (const auto* error = std::get_if<ErrorMessage>(&answer.message)) {
+                not_started_ = true;
+                throw Error(error->code, error->message);
+            }
             answer_ = answer.message;
             co_return true;
         } catch (const boost::system::system_error&) { // it has ended
@@ -257,7 +264,7 @@ private:
             streams_.finish_with(end.exit, end.state);
             return;
         }
-        const Error unknown = outcome_unknown();
+        const Error unknown = supervisor_lost();
         ErrorMessage message;
         message.job = job_.id();
         message.code = unknown.code();
@@ -278,6 +285,7 @@ private:
     void take_one(const Stop& message, std::span<const std::byte>) {
         streams_.take(message);
         changed_.notify();
+        forward(message);
     }
 
     template <class Other>
@@ -308,7 +316,8 @@ private:
     std::optional<SpoolReader> spool_;
     std::array<std::uint64_t, 2> spooled_{}; // how much of each stream there is
     bool combined_ = false;
-    bool ended_ = false; // the supervisor has ended
+    bool not_started_ = false; // says the supervisor itself
+    bool ended_ = false;       // the supervisor has ended
     bool releasing_ = false;
 };
 

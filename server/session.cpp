@@ -21,6 +21,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::chrono::seconds patience_with_supervisors{5}; // with all of them together
+
 // Keeps a job alive and on the books of its thread until it is finished.
 asio::awaitable<void> run_job(std::shared_ptr<Job> job, Service& service, Residents& residents) {
     const Counted counted(service, service.jobs);
@@ -82,6 +84,16 @@ JobClaim claim_of(const Exec& exec) {
     claim.attach.client = exec.client;
     claim.attach.generation = exec.generation;
     return claim;
+}
+
+// Throws Error{outcome_unknown} if that cannot be found out: the job is there.
+bool same_request(const JobDirectory& job, const Digest& wanted) {
+    try {
+        const JobRecord known = job.record();
+        return digest_of(known.exec, as_bytes(known.body)) == wanted;
+    } catch (const Error& error) {
+        throw Error(ErrorCode::outcome_unknown, error.what());
+    }
 }
 
 Error other_request() { return {ErrorCode::conflict, "the job id has been used for another request"}; }
@@ -241,7 +253,6 @@ void Session::handle_exec(const Exec& exec, std::span<const std::byte> body) {
 void Session::start_or_rejoin(const Exec& exec, std::span<const std::byte> body) {
     const ExecRequest request = read_exec_request(exec, body);
     if (exec.durable) return start_or_view(exec, request, body);
-    if (service_.durable_jobs.find(login_.key_id, exec.job)) throw other_request();
     const JobPlace place{executor_, digest_of(exec, body), windows_of(exec).total()};
     if (const auto known = service_.job_table.reserve(login_.key_id, exec.job, place)) {
         if (known->request != place.request) throw other_request();
@@ -253,6 +264,7 @@ void Session::start_or_rejoin(const Exec& exec, std::span<const std::byte> body)
 
 void Session::start(const Exec& exec, const ExecRequest& request, const JobPlace& place) {
     Reservation reservation(service_.job_table, login_.key_id, exec.job);
+    if (service_.durable_jobs.find(login_.key_id, exec.job)) throw other_request();
     check_admissible(exec);
     if (exec.boot != service_.boot) throw Error(ErrorCode::restarted, "the server has been restarted since the request was made");
     const JobStart wanted = job_start(exec, request);
@@ -273,14 +285,16 @@ JobStart Session::job_start(const Exec& exec, const ExecRequest& request) const 
 void Session::start_or_view(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
     std::optional<JobDirectory> job = service_.durable_jobs.find(login_.key_id, exec.job);
     if (!job) job = record(exec, request, body);
-    const JobRecord known = job->record();
-    if (digest_of(known.exec, as_bytes(known.body)) != digest_of(exec, body)) throw other_request();
+    if (!same_request(*job, digest_of(exec, body))) throw other_request();
     view(*job, exec, windows_of(exec).total());
 }
 
 JobDirectory Session::record(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
-    if (service_.job_table.find(login_.key_id, exec.job)) throw other_request();
+    const JobPlace place{executor_, digest_of(exec, body), 0};
+    if (service_.job_table.reserve(login_.key_id, exec.job, place)) throw other_request();
+    const Reservation reservation(service_.job_table, login_.key_id, exec.job); // until it is on the disk
     check_admissible(exec);
+    check_not_removed(exec);
     const JobStart wanted = job_start(exec, request);
     check_startable(wanted);
     const auto now = static_cast<std::uint64_t>(std::time(nullptr));
@@ -296,10 +310,7 @@ void Session::handle_attach(const Attach& attach) {
             claim.attach = attach;
             hold(*place, claim);
         } else {
-            const JobDirectory job = find_durable(attach.job);
-            const std::size_t windows = windows_of(job.record().exec).total();
-            check_windows(windows);
-            view(job, attach, windows);
+            view(find_durable(attach.job), attach, 2 * limits::window);
         }
     } catch (const Error& error) {
         if (ends_connection(error.code())) throw;
@@ -315,6 +326,7 @@ JobDirectory Session::find_durable(const std::string& id) const {
 
 void Session::view(const JobDirectory& job, const std::variant<Exec, Attach>& claim, std::size_t windows) {
     check_not_held(job.id());
+    check_windows(windows);
     jobs_.emplace(job.id(), Held{view_job(service_.durable_jobs, job, claim, executor_, outbox_, listener_), windows, true});
 }
 
@@ -341,12 +353,14 @@ asio::awaitable<void> Session::list_jobs() {
         if (listing) co_await say(*listing);
         if (listing) ++count;
     }
+    const auto deadline = Clock::now() + patience_with_supervisors;
     for (const JobDirectory& job : service_.durable_jobs.of_key(login_.key_id)) {
-        const auto listing = co_await list_job(job);
+        const auto listing = co_await list_job(job, deadline);
         if (listing) co_await say(*listing);
         if (listing) ++count;
     }
     outbox_.push(ListedAll{count});
+    heard_ = Clock::now(); // nobody listened meanwhile
 }
 
 asio::awaitable<void> Session::say(const JobListing& listing) {
@@ -402,6 +416,14 @@ void Session::check_admissible(const Exec& exec) const {
     check_windows(windows_of(exec).total());
     if (service_.jobs + service_.durable_jobs.running() >= service_.options.max_jobs)
         throw Error(ErrorCode::busy, "the server has as many jobs as it may have");
+}
+
+// A job that was removed long after its end must not be started by a request that is older still.
+void Session::check_not_removed(const Exec& exec) const {
+    const std::uint64_t age = (service_.uptime() - std::min(service_.uptime(), exec.uptime)) / 1000;
+    const auto made = static_cast<std::uint64_t>(std::time(nullptr)) - age;
+    if (exec.boot == service_.boot && made <= service_.durable_jobs.removed_asked())
+        throw Error(ErrorCode::expired, "the request is older than jobs that have been removed");
 }
 
 void Session::check_windows(std::size_t wanted) const {

@@ -70,6 +70,7 @@ private:
     void say_job_error(const std::string& job, const Error& error);
 
     void check_admissible(const Exec& exec) const;
+    void check_not_removed(const Exec& exec) const;
     void check_windows(std::size_t wanted) const;
     void admit_id(const Exec& exec);
     void listen_to_jobs();

@@ -6,7 +6,6 @@
 #include "common/files.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,12 +21,14 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::array both{StreamName::stdout_, StreamName::stderr_};
-constexpr std::size_t kept_size = 2 * sizeof(std::uint64_t);
+constexpr ssize_t kept_size = 2 * sizeof(std::uint64_t);
 constexpr std::uint64_t least_step = 1024 * 1024;
 constexpr std::uint64_t block = 512; // of st_blocks
 constexpr int make_hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
 std::size_t index(StreamName name) { return name == StreamName::stderr_ ? 1 : 0; }
+
+off_t place_of(StreamName name) { return static_cast<off_t>(index(name) * sizeof(std::uint64_t)); }
 
 fs::path file_of(const fs::path& directory, StreamName name) { return directory / to_string(name); }
 
@@ -46,23 +47,27 @@ std::uint64_t size_of(int fd) {
 
 } // namespace
 
+// Its bytes are written at once, so that raising one needs no room on a disk that is full.
 KeptOffsets::KeptOffsets(const fs::path& directory, bool writable)
     : file_(open_or_fail(directory / "kept", writable ? O_RDWR | O_CREAT : O_RDONLY)) {
-    if (writable && ::ftruncate(file_.get(), kept_size) != 0) fail(directory / "kept");
-    if (size_of(file_.get()) != kept_size) throw Error(ErrorCode::internal, (directory / "kept").string() + ": it is cut short");
-    void* memory = ::mmap(nullptr, kept_size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, file_.get(), 0);
-    if (memory == MAP_FAILED) fail(directory / "kept");
-    offsets_ = static_cast<std::uint64_t*>(memory);
+    constexpr std::array<std::uint64_t, 2> nothing_dropped{};
+    const bool fresh = writable && size_of(file_.get()) == 0;
+    if (fresh && ::pwrite(file_.get(), nothing_dropped.data(), kept_size, 0) != kept_size) fail(directory / "kept");
+    static_cast<void>(from(StreamName::stderr_));
 }
 
-KeptOffsets::~KeptOffsets() { ::munmap(offsets_, kept_size); }
-
-std::uint64_t KeptOffsets::from(StreamName name) const { return std::atomic_ref(offsets_[index(name)]).load(); }
+std::uint64_t KeptOffsets::from(StreamName name) const {
+    std::uint64_t offset = 0;
+    const ssize_t count = ::pread(file_.get(), &offset, sizeof(offset), place_of(name));
+    if (count != sizeof(offset)) throw Error(ErrorCode::internal, "it is not known any more where the kept output begins");
+    return offset;
+}
 
 bool KeptOffsets::raise(StreamName name, std::uint64_t offset) {
-    std::atomic_ref(offsets_[index(name)]).store(offset);
-    return ::fdatasync(file_.get()) == 0;
+    return ::pwrite(file_.get(), &offset, sizeof(offset), place_of(name)) == sizeof(offset) && sync();
 }
+
+bool KeptOffsets::sync() const { return ::fsync(file_.get()) == 0; }
 
 SpoolWriter::SpoolWriter(const fs::path& directory, SpoolLimits limits) : kept_(directory, true), limits_(std::move(limits)) {
     for (const StreamName name : both) file(name).fd = open_or_fail(file_of(directory, name), O_WRONLY | O_CREAT | O_APPEND);
@@ -71,27 +76,28 @@ SpoolWriter::SpoolWriter(const fs::path& directory, SpoolLimits limits) : kept_(
 
 SpoolWriter::File& SpoolWriter::file(StreamName name) { return files_[index(name)]; }
 
+std::uint64_t SpoolWriter::from(StreamName name) const { return files_[index(name)].from; }
 std::uint64_t SpoolWriter::end(StreamName name) const { return files_[index(name)].end; }
 
 // Looking at all jobs takes a while, so it is done the less often the more room there is for all of them.
-std::uint64_t SpoolWriter::room() {
+std::uint64_t SpoolWriter::room(std::uint64_t extra) {
     std::uint64_t used = 0;
     for (const StreamName name : both) used += end(name) - from(name);
-    const std::uint64_t own = limits_.most - std::min(limits_.most, used);
+    const std::uint64_t own = limits_.most + extra - std::min(limits_.most + extra, used);
     if (own == 0) return 0;
     if (written_ >= next_look_) {
         const std::uint64_t all = limits_.used_by_all();
-        if (all >= limits_.most_of_all) return 0;
-        next_look_ = written_ + std::max(least_step, (limits_.most_of_all - all) / 64);
+        if (all >= limits_.most_of_all + extra) return 0;
+        next_look_ = written_ + std::max(least_step, (std::max(limits_.most_of_all, all) - all) / 64);
     }
     return std::min(own, next_look_ - written_);
 }
 
-std::size_t SpoolWriter::append(StreamName name, std::span<const std::byte> bytes) {
+std::size_t SpoolWriter::append(StreamName name, std::span<const std::byte> bytes, std::uint64_t extra) {
     File& to = file(name);
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(room(), bytes.size() - done));
+        const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(room(extra), bytes.size() - done));
         const ssize_t count = most > 0 ? ::write(to.fd.get(), bytes.data() + done, most) : 0;
         if (count < 0 && errno == EINTR) continue;
         if (count <= 0) break;
@@ -104,13 +110,14 @@ std::size_t SpoolWriter::append(StreamName name, std::span<const std::byte> byte
 
 // A file system without holes gives no room: then the job waits longer. No reader takes a hole for output: it is said first.
 void SpoolWriter::drop(StreamName name, std::uint64_t offset) {
-    const std::uint64_t from = kept_.from(name);
-    if (!droppable_ || offset <= from || !kept_.raise(name, offset)) return;
-    ::fallocate(file(name).fd.get(), make_hole, static_cast<off_t>(from), static_cast<off_t>(offset - from));
+    File& of = file(name);
+    if (!droppable_ || offset <= of.from || !kept_.raise(name, offset)) return;
+    ::fallocate(of.fd.get(), make_hole, static_cast<off_t>(of.from), static_cast<off_t>(offset - of.from));
+    of.from = offset;
 }
 
 int SpoolWriter::sync() const {
-    const bool synced = std::ranges::all_of(files_, [](const File& file) { return ::fsync(file.fd.get()) == 0; });
+    const bool synced = kept_.sync() && std::ranges::all_of(files_, [](const File& file) { return ::fsync(file.fd.get()) == 0; });
     return synced ? 0 : errno;
 }
 

@@ -6,7 +6,6 @@
 #include "common/message.hpp"
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -15,22 +14,20 @@
 
 namespace rc {
 
-// Where each stream begins, in a file that all processes map.
+// Where each stream begins, in a file that its one writer changes and others read.
 class KeptOffsets {
 public:
     // `writable`: made if it is missing. Throws Error{internal}.
     KeptOffsets(const std::filesystem::path& directory, bool writable);
-    ~KeptOffsets();
-    KeptOffsets(const KeptOffsets&) = delete;
-    KeptOffsets& operator=(const KeptOffsets&) = delete;
 
+    // Throws Error{internal} if the file has been damaged.
     [[nodiscard]] std::uint64_t from(StreamName name) const;
     // Brought to the disk before it returns. False if that failed.
     [[nodiscard]] bool raise(StreamName name, std::uint64_t offset);
+    [[nodiscard]] bool sync() const;
 
 private:
     Descriptor file_;
-    std::uint64_t* offsets_ = nullptr;
 };
 
 struct SpoolLimits {
@@ -44,23 +41,24 @@ public:
     // Throws Error{internal}.
     SpoolWriter(const std::filesystem::path& directory, SpoolLimits limits);
 
-    // Writes as many of `bytes` as there is room for, and returns how many that were.
-    std::size_t append(StreamName name, std::span<const std::byte> bytes);
+    // Writes as many of `bytes` as there is room for, and returns how many that were. `extra`: bytes over the limit that will do.
+    std::size_t append(StreamName name, std::span<const std::byte> bytes, std::uint64_t extra);
     // Makes room: the bytes before `offset` are not wanted any more.
     void drop(StreamName name, std::uint64_t offset);
     // Returns errno, or 0 when everything is on the disk.
     [[nodiscard]] int sync() const;
 
-    [[nodiscard]] std::uint64_t from(StreamName name) const { return kept_.from(name); }
+    [[nodiscard]] std::uint64_t from(StreamName name) const;
     [[nodiscard]] std::uint64_t end(StreamName name) const;
 
 private:
     struct File {
         Descriptor fd;
+        std::uint64_t from = 0;
         std::uint64_t end = 0;
     };
     File& file(StreamName name);
-    std::uint64_t room();
+    std::uint64_t room(std::uint64_t extra);
 
     KeptOffsets kept_;
     SpoolLimits limits_;

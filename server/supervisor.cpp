@@ -23,11 +23,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstring>
 #include <ctime>
 #include <exception>
+#include <map>
 #include <optional>
 #include <set>
 #include <variant>
@@ -39,8 +41,9 @@ namespace {
 
 constexpr int lock_descriptor = 3;
 constexpr int listener_descriptor = 4;
-constexpr std::chrono::seconds retry_pause{1};     // while the disk is full
-constexpr std::chrono::seconds first_patience{10}; // for the client that asked for the job
+constexpr std::chrono::seconds retry_pause{1};           // while the disk is full
+constexpr std::chrono::seconds first_patience{10};       // for the client that asked for the job
+constexpr std::uint64_t last_words = 4 * limits::window; // of a command that has ended: they may go over the limit
 constexpr std::array outputs{StreamName::stdout_, StreamName::stderr_};
 
 std::size_t index(StreamName name) { return name == StreamName::stderr_ ? 1 : 0; }
@@ -56,7 +59,7 @@ struct Viewer {
     Event grown;                              // there is more output
     bool attached = false;                    // it shows the job to a client
     bool owns = false;                        // that is the one that started the job
-    std::uint64_t signals = 0;                // the highest number taken
+    std::string client;                       // names it
     std::array<std::uint64_t, 2> acked{};     // written by that client
     std::array<std::uint64_t, 2> announced{}; // of the spool
 };
@@ -133,7 +136,10 @@ private:
             int problem = spool_->sync();
             if (problem == 0) problem = directory_.write_end(frame);
             if (problem == 0) co_return;
-            log_warning("job_full", {{"job", record_.exec.job}, {"problem", std::strerror(problem)}});
+            // Anything else may have lost what was written before, and is forgotten by the next fsync: the end stays unknown.
+            const bool may_pass = problem == ENOSPC || problem == EDQUOT;
+            log_warning(may_pass ? "job_full" : "job_lost", {{"job", record_.exec.job}, {"problem", std::strerror(problem)}});
+            if (!may_pass) co_return;
             co_await sleep_for(retry_pause);
         }
     }
@@ -161,11 +167,12 @@ private:
 
     asio::awaitable<void> write(StreamName name, std::span<const std::byte> bytes) {
         for (;;) {
-            bytes = bytes.subspan(spool_->append(name, bytes));
+            const std::uint64_t extra = job_->command_ended() ? last_words : 0;
+            bytes = bytes.subspan(spool_->append(name, bytes, extra));
             full_ = !bytes.empty();
             if (!full_) co_return;
             for (const StreamName stream : outputs) spool_->drop(stream, acknowledged(stream));
-            bytes = bytes.subspan(spool_->append(name, bytes));
+            bytes = bytes.subspan(spool_->append(name, bytes, extra));
             if (!bytes.empty()) co_await room_.wait_until(Clock::now() + retry_pause);
         }
     }
@@ -301,6 +308,7 @@ private:
         else if (const auto* data = std::get_if<Data>(&message)) feed(viewer, *data, body);
         else if (const auto* eof = std::get_if<Eof>(&message)) feed(viewer, *eof, body);
         else if (const auto* ack = std::get_if<Ack>(&message)) take(viewer, *ack);
+        else if (const auto* stop = std::get_if<Stop>(&message)) take(viewer, *stop);
         else if (const auto* signal = std::get_if<Signal>(&message)) take(viewer, *signal);
         else if (const auto* resize = std::get_if<Resize>(&message)) job_->take(*resize, {});
         else if (const auto* keep = std::get_if<Keep>(&message)) take(viewer, *keep);
@@ -316,7 +324,7 @@ private:
             throw Error(
                 ErrorCode::conflict, "the job still takes the input of the client that started it; try again, or attach to it");
         }
-        attach(viewer, owns, exec.generation, std::nullopt);
+        attach(viewer, exec.client, exec.generation, std::nullopt);
         Started started;
         started.job = record_.exec.job;
         started.pid = static_cast<std::uint64_t>(job_->pid());
@@ -325,28 +333,37 @@ private:
     }
 
     void attach(Viewer& viewer, const Attach& message) {
-        attach(viewer, message.client == record_.exec.client, message.generation, message.pty);
+        attach(viewer, message.client, message.generation, message.pty);
+        const auto begins = [&](StreamName name, const std::optional<std::uint64_t>& offset) {
+            return message.tail ? spool_->end(name) : offset.value_or(spool_->from(name));
+        };
+        viewer.acked = {begins(StreamName::stdout_, message.stdout_), begins(StreamName::stderr_, message.stderr_)};
         Attached attached;
         attached.job = record_.exec.job;
         attached.state = JobState::running;
         attached.durable = true;
         attached.limits = input_limits(viewer);
-        if (const RecvStream* input = job_->streams().receiver(StreamName::stdin_)) attached.stdin_ = input->received();
-        if (viewer.owns) attached.signals = owner_signals_;
+        const RecvStream* input = job_->streams().receiver(StreamName::stdin_);
+        if (viewer.owns && input != nullptr) attached.stdin_ = input->received();
+        attached.signals = signals_taken_[viewer.client];
         viewer.outbox.push(attached);
     }
 
-    void attach(Viewer& viewer, bool owns, std::uint64_t generation, const std::optional<WindowSize>& size) {
+    void attach(Viewer& viewer, const std::string& client, std::uint64_t generation, const std::optional<WindowSize>& size) {
+        const bool owns = client == record_.exec.client;
         if (owns) {
             if (generation <= generation_) throw Error(ErrorCode::conflict, "a later connection of this client has the job");
             generation_ = generation;
-            if (feeder_) refuse(*feeder_, Error(ErrorCode::conflict, "a later connection of this client has the job"));
+            if (feeder_) {
+                feeder_->owns = false;
+                refuse(*feeder_, Error(ErrorCode::conflict, "a later connection of this client has the job"));
+            }
             const auto self = std::ranges::find_if(viewers_, [&](const ViewerPtr& other) { return other.get() == &viewer; });
             feeder_ = *self;
         }
         viewer.owns = owns;
         viewer.attached = true;
-        viewer.signals = owns ? owner_signals_ : 0;
+        viewer.client = client;
         hold(size);
         control_.notify();
         viewer.grown.notify();
@@ -377,11 +394,17 @@ private:
         room_.notify();
     }
 
+    // It needs nothing of that stream any more.
+    void take(Viewer& viewer, const Stop& message) {
+        if (message.stream != StreamName::stdin_) viewer.acked[index(message.stream)] = ~std::uint64_t{0};
+        room_.notify();
+    }
+
     void take(Viewer& viewer, const Signal& message) {
-        if (message.number <= viewer.signals) return;
+        std::uint64_t& taken = signals_taken_[viewer.client];
+        if (message.number <= taken) return;
         signal(message.name);
-        viewer.signals = message.number;
-        if (viewer.owns) owner_signals_ = message.number;
+        taken = message.number;
     }
 
     void take(Viewer& viewer, const Keep& message) {
@@ -435,10 +458,10 @@ private:
     Event room_;    // the spool may have room
     bool full_ = false;
     std::set<ViewerPtr> viewers_;
-    ViewerPtr feeder_;             // the latest connection of the client that started the job
-    std::uint64_t generation_ = 0; // of that
-    std::uint64_t owner_signals_ = 0;
-    std::uint64_t signals_sent_ = 0; // to the job
+    ViewerPtr feeder_;                                   // the latest connection of the client that started the job
+    std::uint64_t generation_ = 0;                       // of that
+    std::map<std::string, std::uint64_t> signals_taken_; // of each client, the highest number
+    std::uint64_t signals_sent_ = 0;                     // to the job
     std::uint64_t holds_ = 0;
     std::array<std::uint64_t, 2> most_acked_{}; // by any client
 };
@@ -463,6 +486,8 @@ pid_t start_supervisor(const JobDirectory& directory, const JobClaimed& claimed,
     // Out of the way of the numbers that they get.
     const Descriptor lock(::fcntl(claimed.lock.get(), F_DUPFD_CLOEXEC, 16));
     const Descriptor listener(::fcntl(claimed.listener.get(), F_DUPFD_CLOEXEC, 16));
+    if (!lock.is_open() || !listener.is_open())
+        throw Error(ErrorCode::internal, std::string("no descriptor for the job: ") + std::strerror(errno));
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);

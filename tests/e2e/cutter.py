@@ -50,6 +50,8 @@ class Cutter:
 
     def _carry(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._server_port)) as server:
+            for end in (client, server):  # no network waits for more before it carries a byte
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 left = next(self._cuts, None)
                 self._open |= {client, server}

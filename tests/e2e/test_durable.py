@@ -77,7 +77,7 @@ def supervisor(path: Path) -> int:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"supervise" in words and str(path).encode() in words:
+            if b"supervise" in words and os.fsencode(path) in words:
                 return int(entry.name)
     return 0
 
@@ -125,7 +125,7 @@ def nothing_is_left(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
     for path in paths:
         if pid := supervisor(path):
             os.kill(pid, signal.SIGKILL)
-    for pid in running_jobs({b"RCMD_JOB=" + path.name.encode() for path in paths}):
+    for pid in running_jobs({b"RCMD_JOB=" + os.fsencode(path.name) for path in paths}):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
