@@ -91,9 +91,11 @@ void check_status_fd(const ClientOptions& options) {
     }
 }
 
-void check_job(const std::string& name) {
-    if (name.empty() || valid_job_id(name)) return;
-    fail("the job name '" + escape(name, limits::job_id_length) + "' is not 1 to 64 of A-Z a-z 0-9 . _ - with no dot in front");
+void set_job(ClientOptions& options, const std::string& name) {
+    if (!valid_job_id(name))
+        fail("the job name '" + escape(name, limits::job_id_length) +
+             "' is not 1 to 64 of A-Z a-z 0-9 . _ - with no dot in front");
+    options.job = name;
 }
 
 void set_target(ClientOptions& options, const std::string& host, const std::string& user) {
@@ -165,7 +167,10 @@ void add_command_options(CLI::App& app, ClientOptions& options) {
     add_keep_option(app, options,
         "How long the command goes on when the connection is lost and does not come back (60s); 0: it ends with it");
     app.add_flag("-d,--detach", options.detach, "Do not wait: print the job's id when it is sure to run (implies -n)");
-    app.add_option("--job", options.job, "Name the job: asked for again, it is not run again, but shown")->type_name("NAME");
+    app.add_option_function<std::string>(
+           "--job", [&](const std::string& name) { set_job(options, name); },
+           "Name the job: asked for again, it is not run again, but shown")
+        ->type_name("NAME");
     app.add_option("--cwd", options.directory, "Directory to run in (the home directory)")->type_name("DIR");
     app.add_option_function<std::string>(
            "-e,--env", [&](const std::string& text) { options.environment.push_back(text); }, "Set a variable for the command")
@@ -250,12 +255,14 @@ std::optional<int> parse_verb_options(Verb verb, std::vector<std::string> words,
     if (verb == Verb::kill)
         app.add_option("-s,--signal", options.signal, "TERM, INT, KILL …, or its number (TERM)")->type_name("SIGNAL");
     app.add_option("HOST", host, "[USER@]HOST[:PORT]")->required();
-    if (verb != Verb::jobs) app.add_option("JOB", options.job, "Its id, or its name")->required();
+    if (verb != Verb::jobs)
+        app.add_option_function<std::string>(
+               "JOB", [&](const std::string& id) { set_job(options, id); }, "Its id, or its name")
+            ->required();
     follow_getopt(app);
     std::ranges::reverse(words);
     if (const auto status = run_parser(app, [&] { app.parse(words); })) return status;
     set_target(options, host, user);
-    check_job(options.job);
     check_status_fd(options);
     const auto signal = parse_signal(options.signal);
     if (!signal) fail("--signal " + escape(options.signal, 64) + ": no such signal");
@@ -288,7 +295,6 @@ std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& 
     if (options.detach && terminal) fail("a detached job has no terminal, so -t cannot go with -d");
     if (options.detach && no_command) fail("-d needs a command");
     if (!options.job.empty() && no_command && ::isatty(STDIN_FILENO) == 1) fail("--job names a command, not a prompt");
-    check_job(options.job);
     options.no_stdin = options.no_stdin || options.detach;
     if (options.batch && !no_command) fail("--batch reads its commands from stdin, so there is none on the command line");
     if (!options.batch && (options.jobs > 1 || options.keep_going)) fail("--jobs and --keep-going go with --batch");

@@ -29,6 +29,7 @@ namespace {
 
 constexpr mode_t readable_by_others = S_IRWXG | S_IRWXO;
 constexpr std::size_t largest_record = 2 * limits::header + limits::exec_body + 64;
+constexpr std::size_t frame_prefix = 4; // the length of a header
 constexpr int backlog = 128;
 constexpr auto fresh_prefix = ".new-";
 constexpr auto gone_prefix = ".gone-";
@@ -53,6 +54,7 @@ BOOST_DESCRIBE_STRUCT(Asked, (), (key, from, user, time))
 // The one message of that type which `text` is, with its body.
 template <class Wanted>
 std::pair<Wanted, std::string> decode_one(std::string_view text, Peer receiver) {
+    const std::size_t whole = text.size();
     MessageDecoder decoder(receiver);
     decoder.set_phase(Phase::open);
     while (!text.empty()) {
@@ -63,7 +65,8 @@ std::pair<Wanted, std::string> decode_one(std::string_view text, Peer receiver) 
         text.remove_prefix(count);
         const std::optional<Incoming> incoming = decoder.next();
         if (!incoming) continue;
-        if (!std::holds_alternative<Wanted>(incoming->message) || !text.empty()) break;
+        const std::size_t taken = frame_prefix + incoming->header.size() + incoming->body.size();
+        if (!std::holds_alternative<Wanted>(incoming->message) || taken != whole) break;
         return {std::get<Wanted>(incoming->message), std::string(as_text(incoming->body))};
     }
     throw Error(ErrorCode::bad_message, "it is cut short, or something else");

@@ -12,7 +12,8 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import wire
-from harness import RCMD, Place, Result, Server, base_environment, from_base64, mark, marked, process, run_rcmd, wait_for
+from harness import (RCMD, Place, Result, Server, base_environment, from_base64, mark, marked, process, run_rcmd,
+                     wait_for)
 from test_durable import (COUNT, NUMBERS, MakeServer, attach, detach, fresh_name, gate, go, kill, listed, named,
                           nothing_is_left, wait_until)
 
@@ -120,7 +121,8 @@ def test_a_running_durable_job_is_listed(server: Server, go: Path) -> None:
         assert client.stdout.readline() + client.stderr.readline() == b"up\nerr\n"
         entry = listed(server)[name]
         assert entry.pop("age") >= 0
-        assert entry == {"job": name, "state": "attached", "durable": True, "stdout": 3, "stderr": 4, "command": command}
+        assert entry == {"job": name, "state": "attached", "durable": True, "stdout": 3, "stderr": 4,
+                         "command": command}
         assert row(server, name)[1] == "attached" and row(server, name)[3:5] == ["-", "7"]
         client.kill()
     wait_until(server, name, "lingering")
@@ -254,8 +256,8 @@ def test_an_offset_beyond_the_end_is_an_error(server: Server, go: Path, offsets:
     assert attach(server, job) == Result(5, b"hello\n", b"error\n")
 
 
-@pytest.mark.parametrize("offsets", ["-1", "0,-1", "x", "", ",", "1,", ",1", "1,2,3", "0x10", " 1", "1.5", str(GREATEST + 1),
-                                     "9" * 1000])
+@pytest.mark.parametrize("offsets", ["-1", "0,-1", "x", "", ",", "1,", ",1", "1,2,3", "0x10", " 1", "1.5",
+                                     str(GREATEST + 1), "9" * 1000])
 def test_what_is_not_an_offset_is_a_usage_error(server: Server, offsets: str) -> None:
     job = detach(server, "echo hello")
     result = run_rcmd(server.place, "attach", f"--from={offsets}", server.host, job)
@@ -401,7 +403,8 @@ def test_attach_is_told_when_another_takes_the_ordinary_job(server: Server, go: 
 
 def test_a_reader_does_not_keep_a_named_job_from_its_client(server: Server, go: Path) -> None:
     name = fresh_name()
-    with server.start_rcmd(f"echo up; {gate(go)}; exit 5", options=["-n", "--job", name], stdout=subprocess.PIPE) as client:
+    options = ["-n", "--job", name]
+    with server.start_rcmd(f"echo up; {gate(go)}; exit 5", options=options, stdout=subprocess.PIPE) as client:
         assert client.stdout.readline() == b"up\n"
         with start_attach(server, name, stdout=subprocess.PIPE) as reader:
             assert reader.stdout.readline() == b"up\n"
@@ -422,8 +425,9 @@ def test_a_closed_stdout_ends_attach_and_not_the_job(server: Server, go: Path) -
 # kill
 
 
-@pytest.mark.parametrize(("options", "code"), [([], 143), (["-s", "INT"], 130), (["-s", "SIGKILL"], 137), (["-s", "9"], 137),
-                                               (["--signal", "term"], 143), (["-s", "SIGUSR1"], 138), (["-s", "15"], 143)],
+@pytest.mark.parametrize(("options", "code"), [([], 143), (["-s", "INT"], 130), (["-s", "SIGKILL"], 137),
+                                               (["-s", "9"], 137), (["--signal", "term"], 143),
+                                               (["-s", "SIGUSR1"], 138), (["-s", "15"], 143)],
                          ids=["default", "INT", "SIGKILL", "9", "lower-case", "SIGUSR1", "15"])
 @pytest.mark.parametrize("durable", [True, False], ids=["durable", "ordinary"])
 def test_kill_sends_the_signal(server: Server, durable: bool, options: list[str], code: int) -> None:

@@ -213,5 +213,31 @@ TEST(Options, a_batch_has_jobs_and_may_keep_going) {
     EXPECT_EQ(parsed({"--jobs=2", "--batch", "h"}).jobs, 2U);
 }
 
+ClientOptions parsed_verb(Verb verb, const Words& words) {
+    ClientOptions options;
+    EXPECT_EQ(parse_verb_options(verb, words, options), std::nullopt);
+    return options;
+}
+
+TEST(Options, a_job_may_be_named_and_detached) {
+    const ClientOptions options = parsed({"-d", "--job", "nightly", "h", "ls"});
+    EXPECT_EQ(options.job, "nightly");
+    EXPECT_TRUE(options.detach && options.no_stdin);
+    EXPECT_FALSE(parsed({"--job", "nightly", "h", "ls"}).no_stdin);
+    EXPECT_EQ(parsed({"h", "ls", "-d"}).command, (Words{"ls", "-d"}));
+}
+
+TEST(Options, verbs_take_a_host_and_a_job) {
+    EXPECT_EQ(parsed_verb(Verb::jobs, {"-p", "22", "bob@h", "--json"}).target.user, "bob");
+    const ClientOptions attach = parsed_verb(Verb::attach, {"h:22", "nightly", "--from", "10,20"});
+    EXPECT_EQ(attach.port, 22);
+    EXPECT_EQ(attach.job, "nightly");
+    EXPECT_EQ(attach.watch.stdout_, 10U);
+    EXPECT_EQ(attach.watch.stderr_, 20U);
+    EXPECT_TRUE(parsed_verb(Verb::attach, {"--tail", "h", "j"}).watch.tail);
+    EXPECT_EQ(parsed_verb(Verb::kill, {"h", "j"}).signal, "TERM");
+    EXPECT_EQ(parsed_verb(Verb::kill, {"-s", "sigint", "h", "j"}).signal, "INT");
+}
+
 } // namespace
 } // namespace rc

@@ -148,5 +148,35 @@ TEST(KeygenOptions, other_words_are_refused) {
     }
 }
 
+TEST(OptionsUsage, jobs_that_stay_have_their_rules) {
+    expect_refused({{"-d", "h"}, {"-d", "h", ""}, {"-d", "-t", "h", "ls"}, {"-d", "-tt", "h", "ls"}, {"--batch", "-d", "h"},
+        {"--batch", "--job", "x", "h"}});
+    for (const std::string name : {"", ".x", "../x", "a/b", "a b", "a\nb", "\xc3\xa4"})
+        expect_refused({{"--job", name, "h", "ls"}});
+    expect_refused({{"--job", std::string(65, 'x'), "h", "ls"}, {"--job", std::string(10'000, 'x'), "h", "ls"}});
+}
+
+TEST(OptionsUsage, verbs_have_their_rules) {
+    const auto refuse = [](Verb verb, const Words& words) {
+        EXPECT_EQ(failed([&] {
+            ClientOptions options;
+            parse_verb_options(verb, words, options);
+        }),
+            refused)
+            << testing::PrintToString(words);
+    };
+    for (const Words& words : std::vector<Words>{{}, {"h", "j"}, {"--tail", "h"}, {"h:0"}, {"--no-such-option", "h"}})
+        refuse(Verb::jobs, words);
+    for (const Words& words : std::vector<Words>{{}, {"h"}, {"h", "../j"}, {"h", ""}, {"h", "j", "k"}, {"--from", "-1", "h", "j"},
+             {"--from", "1,", "h", "j"}, {"--from", ",1", "h", "j"}, {"--from", "1,2,3", "h", "j"},
+             {"--from", "1", "--tail", "h", "j"}}) {
+        refuse(Verb::attach, words);
+    }
+    for (const Words& words :
+        std::vector<Words>{{}, {"h"}, {"h", "a b"}, {"-s", "NOSUCH", "h", "j"}, {"-s", "", "h", "j"}, {"-s", "0", "h", "j"}}) {
+        refuse(Verb::kill, words);
+    }
+}
+
 } // namespace
 } // namespace rc

@@ -94,5 +94,21 @@ TEST(Duration, more_than_ten_years_is_none) {
     }
 }
 
+TEST(Offset, is_a_number_that_a_stream_can_have) {
+    EXPECT_EQ(parse_offset("0"), 0U);
+    EXPECT_EQ(parse_offset("18446744073709551615"), ~std::uint64_t{0});
+    for (const auto* text : {"", "-1", "+1", "1k", " 1", "1 ", "0x10", "18446744073709551616", "1e3"}) {
+        EXPECT_EQ(parse_offset(text), std::nullopt) << text;
+    }
+}
+
+TEST(Signal, is_named_or_numbered) {
+    for (const auto* text : {"TERM", "SIGTERM", "term", "SigTerm", "15"}) EXPECT_EQ(parse_signal(text), "TERM") << text;
+    EXPECT_EQ(parse_signal("9"), "KILL");
+    for (const auto* text : {"", "SIG", "0", "-1", "65", "1000000000000", "NOSUCH", "TERM ", "SIGSIGTERM"}) {
+        EXPECT_EQ(parse_signal(text), std::nullopt) << text;
+    }
+}
+
 } // namespace
 } // namespace rc
