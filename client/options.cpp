@@ -93,7 +93,7 @@ void check_status_fd(const ClientOptions& options) {
 
 void set_job(ClientOptions& options, const std::string& name) {
     if (!valid_job_id(name))
-        fail("the job name '" + escape(name, limits::job_id_length) +
+        fail("the job name '" + name.substr(0, limits::job_id_length) +
              "' is not 1 to 64 of A-Z a-z 0-9 . _ - with no dot in front");
     options.job = name;
 }
@@ -265,7 +265,7 @@ std::optional<int> parse_verb_options(Verb verb, std::vector<std::string> words,
     set_target(options, host, user);
     check_status_fd(options);
     const auto signal = parse_signal(options.signal);
-    if (!signal) fail("--signal " + escape(options.signal, 64) + ": no such signal");
+    if (!signal) fail("--signal " + options.signal.substr(0, 64) + ": no such signal");
     options.signal = *signal;
     return std::nullopt;
 }

@@ -70,9 +70,10 @@ std::vector<JobDirectory> DurableJobs::of_key(const std::string& key) const {
 }
 
 JobDirectory DurableJobs::start(const asio::any_io_executor& executor, const JobRecord& record) {
-    if (used_ >= options_.max_state) {
+    const std::uint64_t used = spooled_bytes(directory_);
+    if (used >= options_.max_state) {
         throw Error(ErrorCode::busy,
-            "the kept jobs take " + std::to_string(used_) +
+            "the kept jobs take " + std::to_string(used) +
                 " bytes, which is all that this server gives them; it needs a larger --max-state, or a shorter --retain");
     }
     const JobDirectory job(path_of(record.key_id, record.exec.job));
@@ -136,7 +137,6 @@ void DurableJobs::clean(std::chrono::seconds retain) {
             if (valid_job_id(job.id()) && is_over(job.phase())) remove_if_old(job, retain);
         }
     }
-    used_ = spooled_bytes(directory_);
 }
 
 } // namespace rc

@@ -35,10 +35,10 @@ public:
 
     // When the daemon starts: resumes what the former one left half started, and removes its leftovers.
     void recover(const boost::asio::any_io_executor& executor);
-    // Removes the jobs that ended longer than `retain` ago, and looks how much room the others take.
+    // Removes the jobs that ended longer than `retain` ago.
     void clean(std::chrono::seconds retain);
 
-    // Unix time: a job that was asked for until then may have been removed by clean().
+    // By wall_clock(): a job that was asked for until then may have been removed by clean().
     [[nodiscard]] std::uint64_t removed_asked() const { return removed_asked_; }
 
     // Supervisors that this daemon started and that run.
@@ -55,7 +55,6 @@ private:
     SupervisorOptions options_;
     std::atomic<std::size_t> running_{0};
     std::atomic<std::uint64_t> removed_asked_{0};
-    std::atomic<std::uint64_t> used_{0}; // bytes of output, as last looked at
 };
 
 } // namespace rc

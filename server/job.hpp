@@ -105,6 +105,7 @@ public:
     [[nodiscard]] const JobFacts& facts() const { return facts_; }
     [[nodiscard]] pid_t pid() const { return pid_; }
     [[nodiscard]] bool command_ended() const { return command_ended_; } // its output may go on
+    [[nodiscard]] bool ending() const { return ending_.has_value(); }
     [[nodiscard]] bool finished() const { return finished_; }
 
 private:

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 
@@ -250,6 +251,11 @@ int JobDirectory::write_end(const std::string& exit_frame) const {
 void JobDirectory::remove() const {
     const fs::path gone = path_.parent_path() / random_name(gone_prefix);
     if (::rename(path_.c_str(), gone.c_str()) == 0) remove_tree(gone);
+}
+
+std::uint64_t wall_clock() {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
 }
 
 bool is_leftover(const fs::path& directory) {

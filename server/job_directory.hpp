@@ -25,7 +25,7 @@ struct JobRecord {
     std::string key_id;
     std::string address;   // ADDR:PORT of the client that asked
     std::string user;      // that the command runs as
-    std::uint64_t asked{}; // Unix time, seconds
+    std::uint64_t asked{}; // milliseconds since 1970
     Exec exec;
     std::string body;
 };
@@ -40,6 +40,9 @@ struct JobClaimed {
     Descriptor lock;
     Descriptor listener; // a listening socket: who connects before the supervisor is there waits
 };
+
+// Milliseconds since 1970.
+std::uint64_t wall_clock();
 
 enum class JobPhase { missing, startable, running, finished, unknown };
 

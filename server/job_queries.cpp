@@ -8,7 +8,7 @@
 #include "server/job.hpp"
 #include "server/spool.hpp"
 
-#include <ctime>
+#include <algorithm>
 
 namespace rc {
 
@@ -96,8 +96,8 @@ asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job, Clock::tim
         if (!answer) add_spooled(listed, job);
         if (!answer && (phase == JobPhase::startable || phase == JobPhase::running)) listed.state = Standing::detached;
         if (phase == JobPhase::finished) add_end(listed, job.end().exit);
-        listed.age =
-            static_cast<std::uint64_t>(std::max<std::int64_t>(0, std::time(nullptr) - static_cast<std::int64_t>(record.asked)));
+        const std::uint64_t now = wall_clock();
+        listed.age = (now - std::min(now, record.asked)) / 1000;
     } catch (const Error&) { // what is damaged is unknown
     }
     co_return listing;

@@ -30,7 +30,7 @@ Error outcome_unknown(const char* problem) { return {ErrorCode::outcome_unknown,
 
 Error supervisor_lost() {
     return {ErrorCode::outcome_unknown,
-        "what ran the job has been ended with it, perhaps by a restart of the machine: how far it came is not known"};
+        "the process that ran the job was ended before it, perhaps by a restart of the machine: its outcome is unknown"};
 }
 
 class View : public std::enable_shared_from_this<View> {
@@ -125,13 +125,26 @@ private:
 
     // Answers the client; what is to come begins where it says.
     void begin() {
-        spool_.emplace(job_.path());
+        const bool lost = !channel_ && job_.phase() == JobPhase::unknown;
+        const auto* exec = std::get_if<Exec>(&claim_);
+        if (lost && exec != nullptr && exec->detach) throw supervisor_lost(); // nobody waits for what is known of it
+        open_spool(lost);
         const JobRecord record = job_.record();
         combined_ = record.exec.combine;
         const bool over = !channel_;
         if (std::holds_alternative<Exec>(claim_)) begin(std::get<Exec>(claim_), over);
         else begin(std::get<Attach>(claim_), over);
         if (outbox_ != nullptr) outbox_->add(streams_);
+    }
+
+    // A supervisor may have been lost before it made one.
+    void open_spool(bool lost) {
+        try {
+            spool_.emplace(job_.path());
+        } catch (const Error&) {
+            if (lost) throw supervisor_lost();
+            throw;
+        }
     }
 
     void begin(const Exec& exec, bool over) {

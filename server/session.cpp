@@ -11,7 +11,6 @@
 #include <boost/asio/detached.hpp>
 
 #include <algorithm>
-#include <ctime>
 #include <exception>
 #include <variant>
 
@@ -297,8 +296,7 @@ JobDirectory Session::record(const Exec& exec, const ExecRequest& request, std::
     check_not_removed(exec);
     const JobStart wanted = job_start(exec, request);
     check_startable(wanted);
-    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
-    const JobRecord fresh{login_.key_id, address_, wanted.account.name, now, exec, std::string(as_text(body))};
+    const JobRecord fresh{login_.key_id, address_, wanted.account.name, wall_clock(), exec, std::string(as_text(body))};
     return service_.durable_jobs.start(executor_, fresh);
 }
 
@@ -420,8 +418,8 @@ void Session::check_admissible(const Exec& exec) const {
 
 // A job that was removed long after its end must not be started by a request that is older still.
 void Session::check_not_removed(const Exec& exec) const {
-    const std::uint64_t age = (service_.uptime() - std::min(service_.uptime(), exec.uptime)) / 1000;
-    const auto made = static_cast<std::uint64_t>(std::time(nullptr)) - age;
+    const std::uint64_t now = service_.uptime();
+    const std::uint64_t made = wall_clock() - (now - std::min(now, exec.uptime));
     if (exec.boot == service_.boot && made <= service_.durable_jobs.removed_asked())
         throw Error(ErrorCode::expired, "the request is older than jobs that have been removed");
 }

@@ -11,8 +11,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
+#include <thread>
 
 namespace rc {
 
@@ -22,7 +24,10 @@ namespace {
 
 constexpr std::array both{StreamName::stdout_, StreamName::stderr_};
 constexpr ssize_t kept_size = 2 * sizeof(std::uint64_t);
-constexpr std::uint64_t least_step = 1024 * 1024;
+constexpr std::uint64_t plenty = 64 * 1024 * 1024; // with less than that left for all jobs, they take turns
+constexpr std::uint64_t writers = 64;              // that may share what is left without looking again
+constexpr int attempts = 20;                       // to get a turn
+constexpr std::chrono::milliseconds pause_between{1};
 constexpr std::uint64_t block = 512; // of st_blocks
 constexpr int make_hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
@@ -35,9 +40,25 @@ fs::path file_of(const fs::path& directory, StreamName name) { return directory 
 [[noreturn]] void fail(const fs::path& file) { throw Error(ErrorCode::internal, file.string() + ": " + std::strerror(errno)); }
 
 Descriptor open_or_fail(const fs::path& file, int flags) {
-    Descriptor fd(::open(file.c_str(), flags | O_CLOEXEC, 0600)); // NOLINT(cppcoreguidelines-pro-type-vararg)
+    Descriptor fd(::open(file.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0600)); // NOLINT(cppcoreguidelines-pro-type-vararg)
     if (!fd.is_open()) fail(file);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) fail(file);
+    if (!S_ISREG(status.st_mode)) throw Error(ErrorCode::internal, file.string() + ": not a regular file");
     return fd;
+}
+
+// Held as long as it is open. Not open: others have it all the time.
+Descriptor take_turn(const fs::path& file) {
+    Descriptor turn(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    for (int attempt = 0; turn.is_open() && attempt < attempts; ++attempt) {
+        if (::fcntl(turn.get(), F_OFD_SETLK, &whole) == 0) return turn;
+        std::this_thread::sleep_for(pause_between);
+    }
+    return {};
 }
 
 std::uint64_t size_of(int fd) {
@@ -79,33 +100,58 @@ SpoolWriter::File& SpoolWriter::file(StreamName name) { return files_[index(name
 std::uint64_t SpoolWriter::from(StreamName name) const { return files_[index(name)].from; }
 std::uint64_t SpoolWriter::end(StreamName name) const { return files_[index(name)].end; }
 
-// Looking at all jobs takes a while, so it is done the less often the more room there is for all of them.
-std::uint64_t SpoolWriter::room(std::uint64_t extra) {
+std::uint64_t SpoolWriter::own_room(std::uint64_t extra) const {
     std::uint64_t used = 0;
     for (const StreamName name : both) used += end(name) - from(name);
-    const std::uint64_t own = limits_.most + extra - std::min(limits_.most + extra, used);
-    if (own == 0) return 0;
+    return limits_.most + extra - std::min(limits_.most + extra, used);
+}
+
+std::uint64_t SpoolWriter::left_for_all() const {
+    return limits_.most_of_all - std::min(limits_.most_of_all, limits_.used_by_all());
+}
+
+// Looking at all jobs takes a while, so it is done the less often the more room there is for all of them.
+std::uint64_t SpoolWriter::common_room() {
     if (written_ >= next_look_) {
-        const std::uint64_t all = limits_.used_by_all();
-        if (all >= limits_.most_of_all + extra) return 0;
-        next_look_ = written_ + std::max(least_step, (std::max(limits_.most_of_all, all) - all) / 64);
+        const std::uint64_t left = left_for_all();
+        scarce_ = left < plenty;
+        next_look_ = written_ + (scarce_ ? 0 : left / writers);
     }
-    return std::min(own, next_look_ - written_);
+    return next_look_ - written_;
 }
 
 std::size_t SpoolWriter::append(StreamName name, std::span<const std::byte> bytes, std::uint64_t extra) {
     File& to = file(name);
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(room(extra), bytes.size() - done));
-        const ssize_t count = most > 0 ? ::write(to.fd.get(), bytes.data() + done, most) : 0;
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) break;
-        done += static_cast<std::size_t>(count);
-        to.end += static_cast<std::uint64_t>(count);
-        written_ += static_cast<std::uint64_t>(count);
+        const std::span<const std::byte> rest = bytes.subspan(done);
+        const std::uint64_t common = extra > 0 ? extra : common_room();
+        const std::size_t count =
+            extra == 0 && scarce_ ? write_in_turn(to, rest) : write(to, rest, std::min(own_room(extra), common));
+        if (count == 0) break;
+        done += count;
     }
     return done;
+}
+
+// Where every byte counts nobody else writes between the look and the writing.
+std::size_t SpoolWriter::write_in_turn(File& to, std::span<const std::byte> bytes) {
+    const Descriptor turn = take_turn(limits_.turns);
+    return turn.is_open() ? write(to, bytes, std::min(own_room(0), left_for_all())) : 0;
+}
+
+// 0: there is no room, or the disk takes no more.
+std::size_t SpoolWriter::write(File& to, std::span<const std::byte> bytes, std::uint64_t room) {
+    bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), room)));
+    ssize_t count = 0;
+    if (!bytes.empty()) {
+        do count = ::write(to.fd.get(), bytes.data(), bytes.size());
+        while (count < 0 && errno == EINTR);
+    }
+    if (count <= 0) return 0;
+    to.end += static_cast<std::uint64_t>(count);
+    written_ += static_cast<std::uint64_t>(count);
+    return static_cast<std::size_t>(count);
 }
 
 // A file system without holes gives no room: then the job waits longer. No reader takes a hole for output: it is said first.

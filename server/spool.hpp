@@ -34,6 +34,7 @@ struct SpoolLimits {
     std::uint64_t most{};        // bytes of this job's output
     std::uint64_t most_of_all{}; // bytes of all jobs' output
     std::function<std::uint64_t()> used_by_all;
+    std::filesystem::path turns; // a file on which the writers of all jobs take turns when little room is left
 };
 
 class SpoolWriter {
@@ -58,7 +59,11 @@ private:
         std::uint64_t end = 0;
     };
     File& file(StreamName name);
-    std::uint64_t room(std::uint64_t extra);
+    std::size_t write(File& to, std::span<const std::byte> bytes, std::uint64_t room);
+    std::size_t write_in_turn(File& to, std::span<const std::byte> bytes);
+    [[nodiscard]] std::uint64_t left_for_all() const;
+    [[nodiscard]] std::uint64_t own_room(std::uint64_t extra) const;
+    std::uint64_t common_room();
 
     KeptOffsets kept_;
     SpoolLimits limits_;
@@ -66,6 +71,7 @@ private:
     bool droppable_ = false; // the file system can make holes
     std::uint64_t written_ = 0;
     std::uint64_t next_look_ = 0; // when so much has been written, what all jobs use is looked at again
+    bool scarce_ = false;         // every byte counts
 };
 
 class SpoolReader {

@@ -43,7 +43,7 @@ constexpr int lock_descriptor = 3;
 constexpr int listener_descriptor = 4;
 constexpr std::chrono::seconds retry_pause{1};           // while the disk is full
 constexpr std::chrono::seconds first_patience{10};       // for the client that asked for the job
-constexpr std::uint64_t last_words = 4 * limits::window; // of a command that has ended: they may go over the limit
+constexpr std::uint64_t last_words = 4 * limits::window; // of a command that was ended: they may go over the limit
 constexpr std::array outputs{StreamName::stdout_, StreamName::stderr_};
 
 std::size_t index(StreamName name) { return name == StreamName::stderr_ ? 1 : 0; }
@@ -106,8 +106,6 @@ private:
             return true;
         } catch (const Error& error) {
             failure_ = error;
-            log_warning("job_refused", {{"job", record_.exec.job}, {"key", record_.key_id}, {"from", record_.address},
-                                           {"code", std::string(to_string(error.code()))}, {"problem", error.what()}});
             directory_.remove();
             return false;
         }
@@ -124,7 +122,7 @@ private:
 
     [[nodiscard]] SpoolLimits spool_limits() const {
         const auto jobs = directory_.path().parent_path().parent_path();
-        return {options_.max_spool, options_.max_state, [jobs] { return spooled_bytes(jobs); }};
+        return {options_.max_spool, options_.max_state, [jobs] { return spooled_bytes(jobs); }, jobs / "turns"};
     }
 
     // The job's output, to the disk
@@ -160,21 +158,26 @@ private:
             co_await write(name, bytes);
             const std::uint64_t written = spool_->end(name);
             job_->take(Ack{record_.exec.job, name, written, written + limits::window}, {});
-            for (const ViewerPtr& viewer : viewers_) viewer->grown.notify();
         }
         if (stream.eof_due()) stream.eof_sent();
     }
 
     asio::awaitable<void> write(StreamName name, std::span<const std::byte> bytes) {
         for (;;) {
-            const std::uint64_t extra = job_->command_ended() ? last_words : 0;
-            bytes = bytes.subspan(spool_->append(name, bytes, extra));
+            const std::uint64_t extra = job_->command_ended() && (job_->ending() || signals_sent_ > 0) ? last_words : 0;
+            bytes = bytes.subspan(append(name, bytes, extra));
             full_ = !bytes.empty();
             if (!full_) co_return;
             for (const StreamName stream : outputs) spool_->drop(stream, acknowledged(stream));
-            bytes = bytes.subspan(spool_->append(name, bytes, extra));
+            bytes = bytes.subspan(append(name, bytes, extra));
             if (!bytes.empty()) co_await room_.wait_until(Clock::now() + retry_pause);
         }
+    }
+
+    std::size_t append(StreamName name, std::span<const std::byte> bytes, std::uint64_t extra) {
+        const std::size_t count = spool_->append(name, bytes, extra);
+        for (const ViewerPtr& viewer : viewers_) viewer->grown.notify();
+        return count;
     }
 
     // What is not wanted any more: some client has it, and so have all that are there.

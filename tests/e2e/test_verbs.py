@@ -12,10 +12,10 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import wire
-from harness import (RCMD, Place, Result, Server, base_environment, from_base64, mark, marked, process, run_rcmd,
-                     wait_for)
-from test_durable import (COUNT, NUMBERS, MakeServer, attach, detach, fresh_name, gate, go, kill, listed, named,
-                          nothing_is_left, wait_until)
+from durable import (COUNT, NUMBERS, MakeServer, attach, detach, fresh_name, gate, go, kill, listed, named,
+                     nothing_is_left, wait_until)
+from harness import (RCMD, Place, Result, Server, base_environment, from_base64, mark, marked, process,
+                     run_rcmd, wait_for)
 
 __all__ = ["go", "nothing_is_left"]  # fixtures
 

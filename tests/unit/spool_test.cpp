@@ -20,7 +20,7 @@ constexpr auto out = StreamName::stdout_;
 constexpr auto err = StreamName::stderr_;
 
 SpoolLimits limited(std::uint64_t most) {
-    return {most, ~std::uint64_t{0}, [] { return std::uint64_t{0}; }};
+    return {most, ~std::uint64_t{0}, [] { return std::uint64_t{0}; }, {}};
 }
 
 std::string read(SpoolReader& reader, StreamName name, std::uint64_t offset, std::size_t most = 1'000'000) {
@@ -62,7 +62,7 @@ TEST(Spool, takes_no_more_than_its_limit_of_both_streams_together) {
 TEST(Spool, takes_no_more_than_all_jobs_may_have) {
     const Scratch scratch;
     std::uint64_t used = 100;
-    SpoolWriter writer(scratch.path(), {1000, 100, [&] { return used; }});
+    SpoolWriter writer(scratch.path(), {1000, 100, [&] { return used; }, scratch / "turns"});
     EXPECT_EQ(writer.append(out, as_bytes("x"), 0), 0U);
     used = 99;
     EXPECT_EQ(writer.append(out, as_bytes("x"), 0), 1U);
