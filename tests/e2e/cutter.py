@@ -1,21 +1,27 @@
-"""A network that breaks: a proxy that cuts connections after so many bytes."""
+"""A network that breaks: a proxy that cuts, resets, stalls, delays and splits connections."""
 from __future__ import annotations
 
 import contextlib
 import random
 import selectors
 import socket
+import struct
 import threading
-from typing import Iterator
+from typing import Any, Iterator
 
 
 class Cutter:
     """Between a client and a server on loopback. `cuts`: after how many bytes, in both directions together, the first
-    connection is cut, the second, and so on; later ones are left alone."""
+    connection is cut, the second, and so on; later ones are left alone. `how`: "close", "reset", or "stall", which carries
+    nothing any more and says nothing. `piece`: the most bytes that are carried at once. `delay`: seconds before each piece."""
 
-    def __init__(self, port: int, cuts: Iterator[int]):
+    def __init__(self, port: int, cuts: Iterator[int], how: str = "close", piece: int = 65536, delay: float = 0):
         self._server_port = port
         self._cuts = cuts
+        self._how = how
+        self._piece = piece
+        self._delay = delay
+        self._closing = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self.connections = 0
@@ -31,12 +37,19 @@ class Cutter:
 
     def close(self) -> None:
         """Ends what is still carried."""
+        self._closing.set()
         with self._lock:
             for end in [self._listener, *self._open]:
                 shut_down(end)
         for thread in self._threads:
             thread.join()
         self._listener.close()
+
+    def interrupt(self) -> None:
+        """Cuts all connections now."""
+        with self._lock:
+            for end in self._open:
+                shut_down(end)
 
     def _accept(self) -> None:
         while True:
@@ -66,16 +79,24 @@ class Cutter:
             try:
                 while True:
                     for source, _ in selector.select():
-                        piece = source.fileobj.recv(65536 if left is None else min(left, 65536) or 1)
+                        piece = source.fileobj.recv(self._piece if left is None else min(left, self._piece) or 1)
                         if not piece:
                             return
                         if left == 0:
-                            self.cut += 1
-                            return
+                            return self._break(client, server)
                         left = left and left - len(piece)
+                        self._closing.wait(self._delay)
                         source.data.sendall(piece)
             except OSError:
                 return  # either end was quicker
+
+    def _break(self, client: socket.socket, server: socket.socket) -> None:
+        self.cut += 1
+        if self._how == "stall":
+            self._closing.wait()
+        if self._how == "reset":
+            for end in (client, server):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def shut_down(end: socket.socket) -> None:
@@ -87,3 +108,13 @@ def shut_down(end: socket.socket) -> None:
 def at_random(seed: int, count: int, least: int, most: int) -> Iterator[int]:
     chance = random.Random(seed)
     return iter([chance.randrange(least, most) for _ in range(count)])
+
+
+@contextlib.contextmanager
+def cutter(server: Any, cuts: Iterator[int], **network: Any) -> Iterator[Cutter]:
+    """A broken network to the server; see Cutter."""
+    proxy = Cutter(server.port, cuts, **network)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

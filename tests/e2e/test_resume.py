@@ -6,84 +6,112 @@ import json
 import os
 import signal
 import subprocess
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Any, BinaryIO, Callable
 
 import pytest
 
-from cutter import Cutter, at_random
-from harness import RCMD, SCALE, Server, base_environment, mark, marked, process, run_rcmd, scaled, wait_for
+import wire
+from cutter import at_random, cutter
+from harness import RCMD, Result, Server, base_environment, mark, marked, process, run_rcmd, scaled, wait_for
 
 MIB = 1 << 20
-
-
-@contextmanager
-def cutter(server: Server, cuts: Iterator[int]) -> Iterator[Cutter]:
-    proxy = Cutter(server.port, cuts)
-    try:
-        yield proxy
-    finally:
-        proxy.close()
 
 
 @pytest.fixture(scope="module")
 def blob(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("blob") / "blob"
-    path.write_bytes(os.urandom(scaled(64) * MIB))
+    with path.open("wb") as out:
+        for _ in range(scaled(1024)):
+            out.write(os.urandom(MIB))
     return path
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+@pytest.fixture(scope="module")
+def digest(blob: Path) -> str:
+    return digest_of(blob.open("rb"))
+
+
+def digest_of(source: BinaryIO) -> str:
+    summed = hashlib.sha256()
+    while piece := source.read(MIB):
+        summed.update(piece)
+    return summed.hexdigest()
+
+
+CUTS = scaled(200, least=20)
+
+
+def gaps(blob: Path) -> tuple[int, int]:
+    """So many bytes lie between two cuts that all of them are made."""
+    size = blob.stat().st_size
+    return size // (2 * CUTS), size * 20 // (21 * CUTS)
 
 
 def starts(server: Server) -> int:
     return server.log().count(" info job job=")
 
 
-def test_a_download_goes_on_at_the_byte(server: Server, blob: Path) -> None:
-    size = blob.stat().st_size
-    with cutter(server, at_random(1, 20, size // 60, size // 25)) as proxy:
-        result = run_rcmd(server.place, "-q", proxy.host, f"cat {blob}")
+def test_a_download_goes_on_at_the_byte(server: Server, blob: Path, digest: str) -> None:
+    before = starts(server)
+    with cutter(server, at_random(1, CUTS, *gaps(blob))) as proxy:
+        with process(RCMD, "-q", proxy.host, f"cat {blob}", env=base_environment(server.place.home),
+                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+            assert digest_of(client.stdout) == digest
+            assert (client.wait(60), client.stderr.read()) == (0, b"")
+        assert proxy.cut == CUTS
+    wait_for(lambda: starts(server) == before + 1, "the one start")
+
+
+def test_an_upload_goes_on_at_the_byte(server: Server, blob: Path, digest: str) -> None:
+    before = starts(server)
+    with cutter(server, at_random(2, CUTS, *gaps(blob))) as proxy, blob.open("rb") as source:
+        result = run_rcmd(server.place, "-q", proxy.host, "sha256sum", stdin=source, timeout=300)
         assert (result.code, result.err) == (0, b"")
-        assert hashlib.sha256(result.out).hexdigest() == digest(blob)
-        assert proxy.cut == 20
+        assert result.out.decode().split()[0] == digest
+        assert proxy.cut == CUTS
+    wait_for(lambda: starts(server) == before + 1, "the one start")
 
 
-def test_an_upload_goes_on_at_the_byte(server: Server, blob: Path) -> None:
-    size = blob.stat().st_size
-    with cutter(server, at_random(2, 20, size // 60, size // 25)) as proxy, blob.open("rb") as source:
-        result = run_rcmd(server.place, "-q", proxy.host, "sha256sum", stdin=source)
-        assert (result.code, result.err) == (0, b"")
-        assert result.out.decode().split()[0] == digest(blob)
-        assert proxy.cut == 20
+def test_both_directions_at_once(server: Server, blob: Path, digest: str) -> None:
+    with cutter(server, at_random(3, 20, *gaps(blob))) as proxy, blob.open("rb") as source:
+        with process(RCMD, "-q", proxy.host, "cat", env=base_environment(server.place.home), stdin=source,
+                     stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+            assert digest_of(client.stdout) == digest
+            assert (client.wait(60), client.stderr.read()) == (0, b"")
 
 
-def test_both_directions_at_once(server: Server, blob: Path) -> None:
-    size = blob.stat().st_size
-    with cutter(server, at_random(3, 20, size // 40, size // 20)) as proxy, blob.open("rb") as source:
-        result = run_rcmd(server.place, "-q", proxy.host, "cat", stdin=source)
-        assert (result.code, result.err) == (0, b"")
-        assert hashlib.sha256(result.out).hexdigest() == digest(blob)
+@pytest.mark.parametrize("network", [{"how": "reset"}, {"piece": 7}, {"delay": 0.01}, {"how": "reset", "piece": 1400}],
+                         ids=["reset", "split", "delayed", "reset-and-split"])
+def test_any_network_will_do(server: Server, network: dict[str, Any]) -> None:
+    data = os.urandom(20_000)
+    with cutter(server, at_random(5, 4, 2000, 9000), **network) as proxy:
+        result = run_rcmd(server.place, "-q", proxy.host, "cat; echo end >&2; exit 3", input=data)
+        assert result == Result(3, data, b"end\n")
+        assert proxy.cut == 4
 
 
-def test_a_short_session_may_be_cut_at_any_byte(server: Server, tmp_path: Path) -> None:
+def test_silence_is_a_broken_connection(server: Server) -> None:
+    with cutter(server, iter([40_000]), how="stall") as proxy:
+        result = run_rcmd(server.place, proxy.host, "seq 100000; exit 3")
+    assert result.code == 3 and result.out.endswith(b"\n100000\n")
+    assert "the connection was lost" in result.message and "connected again after" in result.message
+
+
+def test_a_revoked_key_does_not_come_back(make_server: Callable[..., Server]) -> None:
+    server = make_server()
+    name = mark()
     with cutter(server, iter([])) as proxy:
-        first = run_rcmd(server.place, proxy.host, "echo out; echo err >&2; exit 3")
-        assert (first.code, first.out, first.err) == (3, b"out\n", b"err\n")
-    counter = tmp_path / "counter"
-    command = f"echo x >> {counter}; echo out; echo err >&2; exit 3"
-    runs = 0
-    for at in range(0, 6000, 37 * SCALE):
-        with cutter(server, iter([at])) as proxy:
-            result = run_rcmd(server.place, "-q", proxy.host, command)
-            runs += 1
-            assert (result.code, result.out, result.err) == (3, b"out\n", b"err\n"), (at, result)
-            assert counter.read_text() == "x\n" * runs, at
-            if proxy.cut == 0:
-                return
-    pytest.fail("a session that has no end")
+        with process(RCMD, "--keep", "1", "-e", f"{name}=1", proxy.host, "echo ready; sleep 1000",
+                     env=base_environment(server.place.home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                     stderr=subprocess.PIPE) as client:
+            assert client.stdout.readline() == b"ready\n"
+            server.place.authorize(wire.Key("somebody@else", os.urandom(32)))
+            proxy.interrupt()
+            assert client.wait(60) == 255
+            told = client.stderr.read().decode().splitlines()
+    assert "authentication failed" in told[-1] and "how it ended is unknown" in told[-1], told
+    wait_for(lambda: not marked(name), "the job to be ended")
 
 
 def test_several_jobs_of_one_connection(server: Server) -> None:
