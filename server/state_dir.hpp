@@ -11,7 +11,8 @@ namespace rc {
 // Locked as long as this object lives: two servers on one state would run a job twice.
 class StateDir {
 public:
-    // Makes the folder if it is missing. Throws Error{internal} if it cannot be used or another server has it.
+    // Makes the folder if it is missing. Throws Error{internal} if it cannot be used, is another user's or can be written by others, or
+    // another server has it.
     explicit StateDir(const std::filesystem::path& directory);
 
     // The secret from which unknown keys get their salts: made at the first start, the same ever after.

@@ -14,7 +14,7 @@ from typing import Callable, Iterator
 import pytest
 
 import wire
-from harness import (DEADLINE, RCMD_SERVER, Place, Server, base_environment, mark, marked, process,
+from harness import (AS_ROOT, DEADLINE, RCMD_SERVER, Place, Server, base_environment, mark, marked, process,
                      process_state, run,
                      run_rcmd, run_server, wait_for)
 
@@ -97,6 +97,23 @@ def test_wrong_options_are_refused_and_named(make_place: Callable[..., Place], o
     result = run_server(make_place(), *options)
     assert result.code not in (0, -6, -11) and result.out == b""
     assert options[-1] in result.message or options[0] in result.message
+
+
+def test_a_state_directory_that_others_can_write_is_refused(make_place: Callable[..., Place]) -> None:
+    place = make_place()
+    place.state.mkdir()
+    place.state.chmod(0o770)
+    result = run_server(place)
+    assert result.code == 1 and f"chmod go-w {place.state}" in result.message, result
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can give a directory away")
+def test_a_state_directory_of_somebody_else_is_refused(make_place: Callable[..., Place]) -> None:
+    place = make_place()
+    place.state.mkdir(mode=0o700)
+    os.chown(place.state, 65534, 65534)
+    result = run_server(place)
+    assert result.code == 1 and f"{place.state}: belongs to somebody else" in result.message, result
 
 
 def test_the_state_directory_is_made_and_private(make_server: Callable[..., Server]) -> None:
