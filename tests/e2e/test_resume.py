@@ -81,6 +81,16 @@ def test_both_directions_at_once(server: Server, blob: Path, digest: str) -> Non
             assert (client.wait(60), client.stderr.read()) == (0, b"")
 
 
+def test_a_terminal_goes_on_at_the_byte(server: Server) -> None:
+    numbers = "".join(f"{number}\r\n" for number in range(1, 5001)).encode()
+    with cutter(server, at_random(6, 5, 3000, 6000)) as proxy:
+        result = run_rcmd(server.place, "-q", "-tt", proxy.host, "stty -echo; seq 5000; read x; echo got $x; exit 4",
+                          input=b"typed\n")
+        assert (result.code, result.err) == (4, b"")
+        assert result.out.endswith(numbers + b"got typed\r\n")
+        assert proxy.cut == 5
+
+
 @pytest.mark.parametrize("network", [{"how": "reset"}, {"piece": 7}, {"delay": 0.01}, {"how": "reset", "piece": 1400}],
                          ids=["reset", "split", "delayed", "reset-and-split"])
 def test_any_network_will_do(server: Server, network: dict[str, Any]) -> None:

@@ -57,6 +57,11 @@ def running(server: Server, command: str, *options: str) -> Iterator[tuple[subpr
         yield client, ordinary_job(server, marker)
 
 
+def ready_until(path: Path) -> str:
+    """Says so again and again: what a client took that was killed, the next one does not see."""
+    return f"while [ ! -e {path} ]; do echo ready; sleep 0.05; done"
+
+
 def orphan(server: Server, command: str, *options: str) -> str:
     """An ordinary job whose client was killed."""
     with running(server, command, "--keep", "1h", *options) as (client, job):
@@ -346,7 +351,7 @@ def test_attach_usage(server: Server, words: list[str]) -> None:
 @pytest.mark.parametrize(("name", "code"), [("INT", 130), ("TERM", 143), ("HUP", 129)])
 @pytest.mark.parametrize("durable", [True, False], ids=["durable", "ordinary"])
 def test_a_signal_ends_attach_and_not_the_job(server: Server, go: Path, durable: bool, name: str, code: int) -> None:
-    command = f"trap 'echo got {name}' {name}; echo ready; {gate(go)}; exit 5"
+    command = f"trap 'echo got {name}' {name}; {ready_until(go)}; exit 5"
     job = detach(server, command) if durable else orphan(server, command)
     with start_attach(server, job, stdout=subprocess.PIPE) as reader:
         while reader.stdout.readline() != b"ready\n":
@@ -391,7 +396,7 @@ def test_the_former_client_of_an_ordinary_job_is_told(server: Server, go: Path) 
 
 
 def test_attach_is_told_when_another_takes_the_ordinary_job(server: Server, go: Path) -> None:
-    job = orphan(server, f"echo ready; {gate(go)}; exit 5")
+    job = orphan(server, f"{ready_until(go)}; exit 5")
     with start_attach(server, job, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as first:
         while first.stdout.readline() != b"ready\n":
             assert first.poll() is None
