@@ -22,8 +22,10 @@ constexpr mode_t readable_by_others = S_IRWXG | S_IRWXO;
 // Whoever else can write there can have commands run by putting jobs into it.
 void check_ours(const std::filesystem::path& directory) {
     struct stat status {};
-    if (::stat(directory.c_str(), &status) != 0) throw Error(ErrorCode::internal, directory.string() + ": " + std::strerror(errno));
-    if (status.st_uid != ::geteuid()) throw Error(ErrorCode::internal, directory.string() + ": belongs to somebody else; choose another --state-dir");
+    if (::stat(directory.c_str(), &status) != 0)
+        throw Error(ErrorCode::internal, directory.string() + ": " + std::strerror(errno));
+    if (status.st_uid != ::geteuid())
+        throw Error(ErrorCode::internal, directory.string() + ": belongs to somebody else; choose another --state-dir");
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         throw Error(ErrorCode::internal, directory.string() + ": others can write it; run: chmod go-w " + directory.string());
 }
