@@ -212,15 +212,14 @@ void Link::rejoin() {
     for (const auto& [id, job] : std::map(jobs_)) {
         if (job->over()) continue;
         job->streams.resume();
-        if (job->request.watch || (job->ran == Ran::yes && job->durable)) {
-            attach(*job);
-        } else if (job->ran != Ran::yes) {
+        const bool may_be_there = job->durable || job->boot == connection_->boot;
+        if (!job->request.watch && job->ran != Ran::yes) {
             request(*job);
             say_signals(*job, 0);
-        } else if (job->boot != connection_->boot) {
-            job->fail(Failure("restarted", "the server has been restarted and does not know the job any more", Ran::yes));
-        } else {
+        } else if (may_be_there) {
             attach(*job);
+        } else {
+            job->fail(Failure("restarted", "the server has been restarted and does not know the job any more", Ran::yes));
         }
     }
 }

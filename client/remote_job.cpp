@@ -22,8 +22,8 @@ void append_string(std::string& body, const std::string& text) {
 } // namespace
 
 RemoteJob::RemoteJob(const asio::any_io_executor& executor, JobRequest what)
-    : request(std::move(what)), streams(request.id.empty() ? to_hex(make_random<Salt>()) : request.id), durable(request.durable),
-      output(executor), error(executor), input(executor), end(executor) {
+    : request(std::move(what)), streams(request.id.empty() ? to_hex(make_random<Salt>()) : request.id),
+      durable(request.durable || request.watch.has_value()), output(executor), error(executor), input(executor), end(executor) {
     if (request.watch) return; // then the server says where they begin
     streams.open_receiver(StreamName::stdout_, request.window);
     if (!request.combine) streams.open_receiver(StreamName::stderr_, request.window);

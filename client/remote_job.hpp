@@ -59,7 +59,7 @@ struct RemoteJob {
     JobStreams streams;
     Ran ran = Ran::no; // unknown from when the request is handed over for sending
     std::uint64_t pid{};
-    bool durable;                   // it will be there after a restart of the server, too
+    bool durable;                   // it will be there after a restart of the server, too; or, until it is attached to, may be
     std::uint64_t first_stdout = 0; // where its output begins, for this client
     std::uint64_t first_stderr = 0;
     std::vector<std::string> signals; // sent so far, by name

@@ -76,7 +76,7 @@ JobDirectory DurableJobs::start(const asio::any_io_executor& executor, const Job
             "the kept jobs take " + std::to_string(used) +
                 " bytes, which is all that this server gives them; it needs a larger --max-state, or a shorter --retain");
     }
-    const JobDirectory job(path_of(record.key_id, record.exec.job));
+    JobDirectory job(path_of(record.key_id, record.exec.job));
     const auto claimed = JobDirectory::create(job.path(), record);
     try {
         if (claimed) launch(executor, job, *claimed);

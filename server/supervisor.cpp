@@ -483,6 +483,7 @@ pid_t start_supervisor(const JobDirectory& directory, const JobClaimed& claimed,
         std::to_string(options.max_spool), std::to_string(options.max_state), std::to_string(options.max_keep.count()),
         std::to_string(options.open_files), options.log_level, options.log_file.string()};
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
 
