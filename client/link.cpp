@@ -364,8 +364,9 @@ void Link::take(RemoteJob& job, const Exit& message, std::span<const std::byte> 
     if (job.over() || job.ran != Ran::yes) throw Error(ErrorCode::unexpected_message, "the end of a job that is not running");
     const auto complete = [&](StreamName name, std::uint64_t total) {
         const RecvStream* stream = job.streams.receiver(name);
-        if (stream == nullptr || total == 0) return total == 0 && (stream == nullptr || stream->received() == 0);
-        return stream->stopped() || (stream->ended() && stream->received() == total);
+        if (stream == nullptr) return total == 0;
+        const bool never_was = job.request.watch && total == 0; // who attaches does not know which streams there are
+        return stream->stopped() || ((stream->ended() || never_was) && stream->received() == total);
     };
     if (complete(StreamName::stdout_, message.stdout_) && complete(StreamName::stderr_, message.stderr_)) {
         job.exit = message;

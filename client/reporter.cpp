@@ -6,6 +6,7 @@
 #include "common/bytes.hpp"
 #include "common/described_json.hpp"
 #include "common/descriptor.hpp"
+#include "common/signal_name.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -141,6 +142,10 @@ int Reporter::unanswered(const Failure& failure) const {
 }
 
 void Reporter::warn_of_early_end(const Exit& exit) const {
+    if (exit.signal && !signal_number(*exit.signal)) {
+        print_error(escape(options_.target.host) + ": the command was ended by the signal " + escape(*exit.signal, 64) +
+                    ", which this system does not have");
+    }
     if (options_.quiet) return;
     if (exit.reason == ExitReason::shutdown)
         print_error(escape(options_.target.host) + ": the server is ending and has ended the command");

@@ -290,8 +290,13 @@ void Session::start_or_view(const Exec& exec, const ExecRequest& request, std::s
 
 JobDirectory Session::record(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
     const JobPlace place{executor_, digest_of(exec, body), 0};
-    if (service_.job_table.reserve(login_.key_id, exec.job, place)) throw other_request();
-    const Reservation reservation(service_.job_table, login_.key_id, exec.job); // until it is on the disk
+    // Until it is on the disk; another connection may be bringing the same one there.
+    std::optional<Reservation> reservation;
+    if (const auto known = service_.job_table.reserve(login_.key_id, exec.job, place)) {
+        if (known->request != place.request) throw other_request();
+    } else {
+        reservation.emplace(service_.job_table, login_.key_id, exec.job);
+    }
     check_admissible(exec);
     check_not_removed(exec);
     const JobStart wanted = job_start(exec, request);
