@@ -37,4 +37,10 @@ ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body)
     return request;
 }
 
+std::string one_line(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+    return text;
+}
+
 } // namespace rc

@@ -20,4 +20,7 @@ struct ExecRequest {
 // Throws Error{bad_message} if the body is not what PROTOCOL.md section 3 says.
 ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body);
 
+// The words with blanks between them, for a person to read.
+std::string one_line(const std::vector<std::string>& words);
+
 } // namespace rc

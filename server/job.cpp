@@ -321,11 +321,12 @@ void Job::kill(const std::string& name) {
     signal(name);
 }
 
+std::uint64_t Job::produced(StreamName name) {
+    const SendStream* stream = streams_.sender(name);
+    return stream != nullptr ? stream->end() : 0;
+}
+
 Listed Job::listed() {
-    const auto produced = [&](StreamName name) {
-        const SendStream* stream = streams_.sender(name);
-        return stream != nullptr ? stream->end() : 0;
-    };
     Listed listed;
     listed.job = facts_.id;
     listed.state = finished_ ? Standing::finished : client_ != nullptr ? Standing::attached : Standing::lingering;
@@ -369,17 +370,13 @@ void Job::finish() {
 }
 
 Exit Job::describe(const ProcessEnd& end) {
-    const auto total = [&](StreamName name) {
-        const SendStream* stream = streams_.sender(name);
-        return stream != nullptr ? stream->end() : 0;
-    };
     Exit exit;
     exit.job = facts_.id;
     exit.reason = ending_.value_or(ExitReason::exited);
     if (end.code) exit.code = static_cast<std::uint64_t>(*end.code);
     if (end.signal) exit.signal = signal_name(*end.signal);
-    exit.stdout_ = total(StreamName::stdout_);
-    exit.stderr_ = total(StreamName::stderr_);
+    exit.stdout_ = produced(StreamName::stdout_);
+    exit.stderr_ = produced(StreamName::stderr_);
     exit.stdin_ = written_ - std::min(written_, child_.on_terminal() ? unread_ : child_.unread_input());
     exit.open = open_;
     exit.usage = {

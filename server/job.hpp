@@ -112,6 +112,7 @@ private:
     Started started();
     Attached attached();
     bool output_taken();
+    std::uint64_t produced(StreamName name); // bytes so far
     void signal(const std::string& name);
     void check_offset(StreamName name, const std::optional<std::uint64_t>& offset);
     // `stranger`: to the client, who does not know what the former one allowed.

@@ -67,13 +67,6 @@ void add_end(Listed& listed, const Exit& exit) {
     listed.signal = exit.signal;
 }
 
-std::string command_of(const JobRecord& record) {
-    std::string text;
-    for (const std::string& word : read_exec_request(record.exec, as_bytes(record.body)).words)
-        text += (text.empty() ? "" : " ") + word;
-    return text;
-}
-
 } // namespace
 
 asio::awaitable<std::optional<JobListing>> list_job(JobPlace place) {
@@ -88,7 +81,7 @@ asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job, Clock::tim
     listed.state = Standing::unknown;
     try {
         const JobRecord record = job.record();
-        listing.command = command_of(record);
+        listing.command = one_line(read_exec_request(record.exec, as_bytes(record.body)).words);
         const std::optional<Message> answer = co_await ask_supervisor(job, Jobs{}, deadline);
         if (answer && std::holds_alternative<Listed>(*answer)) listed = std::get<Listed>(*answer);
         const JobPhase phase = job.phase();

@@ -6,6 +6,7 @@
 #include "common/described_json.hpp"
 #include "common/local_channel.hpp"
 #include "common/sender.hpp"
+#include "server/outputs.hpp"
 #include "server/spool.hpp"
 
 #include <boost/asio/detached.hpp>
@@ -21,9 +22,6 @@ namespace {
 constexpr int attempts = 200;
 constexpr std::chrono::milliseconds pause_between{10};
 constexpr std::size_t most_queued = 2 * limits::window; // more input than any window has room for
-constexpr std::array outputs{StreamName::stdout_, StreamName::stderr_};
-
-std::size_t index(StreamName name) { return name == StreamName::stderr_ ? 1 : 0; }
 
 // The job is written down, so it may have been started.
 Error outcome_unknown(const char* problem) { return {ErrorCode::outcome_unknown, problem}; }
@@ -191,7 +189,7 @@ private:
     void open(StreamName name, std::uint64_t start, std::uint64_t limit) {
         if (limit < start) throw Error(ErrorCode::bad_offset, "a limit below the offset");
         streams_.open_sender(name, limit, limits::window, start);
-        spooled_[index(name)] = spool_->end(name);
+        spooled_[output_index(name)] = spool_->end(name);
     }
 
     template <class Reply>
@@ -225,7 +223,7 @@ private:
 
     void heard(const Ack& ack) {
         if (ack.stream == StreamName::stdin_) return say(ack);
-        spooled_[index(ack.stream)] = ack.offset;
+        spooled_[output_index(ack.stream)] = ack.offset;
         changed_.notify();
     }
 
@@ -243,7 +241,7 @@ private:
     }
 
     void look_at_end() {
-        for (const StreamName name : outputs) spooled_[index(name)] = spool_->end(name);
+        for (const StreamName name : outputs) spooled_[output_index(name)] = spool_->end(name);
     }
 
     // Whether something is left to be copied; `last`: then nothing will be added any more.
@@ -253,7 +251,7 @@ private:
             SendStream* stream = streams_.sender(name);
             if (stream == nullptr || stream->stopped()) continue;
             fill(name, *stream);
-            if (stream->end() < spooled_[index(name)]) left = true;
+            if (stream->end() < spooled_[output_index(name)]) left = true;
             else if (last) stream->close();
         }
         streams_.on_ready();
@@ -261,7 +259,7 @@ private:
     }
 
     void fill(StreamName name, SendStream& stream) {
-        const std::uint64_t until = spooled_[index(name)];
+        const std::uint64_t until = spooled_[output_index(name)];
         while (stream.end() < until) {
             std::span<std::byte> space = stream.prepare();
             space = space.first(static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), until - stream.end())));

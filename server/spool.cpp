@@ -4,6 +4,7 @@
 #include "common/described_json.hpp"
 #include "common/error.hpp"
 #include "common/files.hpp"
+#include "server/outputs.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -22,7 +23,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array both{StreamName::stdout_, StreamName::stderr_};
 constexpr ssize_t kept_size = 2 * sizeof(std::uint64_t);
 constexpr std::uint64_t plenty = 64 * 1024 * 1024; // with less than that left for all jobs, they take turns
 constexpr std::uint64_t writers = 64;              // that may share what is left without looking again
@@ -31,9 +31,7 @@ constexpr std::chrono::milliseconds pause_between{1};
 constexpr std::uint64_t block = 512; // of st_blocks
 constexpr int make_hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
-std::size_t index(StreamName name) { return name == StreamName::stderr_ ? 1 : 0; }
-
-off_t place_of(StreamName name) { return static_cast<off_t>(index(name) * sizeof(std::uint64_t)); }
+off_t place_of(StreamName name) { return static_cast<off_t>(output_index(name) * sizeof(std::uint64_t)); }
 
 fs::path file_of(const fs::path& directory, StreamName name) { return directory / to_string(name); }
 
@@ -91,18 +89,18 @@ bool KeptOffsets::raise(StreamName name, std::uint64_t offset) {
 bool KeptOffsets::sync() const { return ::fsync(file_.get()) == 0; }
 
 SpoolWriter::SpoolWriter(const fs::path& directory, SpoolLimits limits) : kept_(directory, true), limits_(std::move(limits)) {
-    for (const StreamName name : both) file(name).fd = open_or_fail(file_of(directory, name), O_WRONLY | O_CREAT | O_APPEND);
+    for (const StreamName name : outputs) file(name).fd = open_or_fail(file_of(directory, name), O_WRONLY | O_CREAT | O_APPEND);
     droppable_ = ::fallocate(files_.front().fd.get(), make_hole, 0, 1) == 0;
 }
 
-SpoolWriter::File& SpoolWriter::file(StreamName name) { return files_[index(name)]; }
+SpoolWriter::File& SpoolWriter::file(StreamName name) { return files_[output_index(name)]; }
 
-std::uint64_t SpoolWriter::from(StreamName name) const { return files_[index(name)].from; }
-std::uint64_t SpoolWriter::end(StreamName name) const { return files_[index(name)].end; }
+std::uint64_t SpoolWriter::from(StreamName name) const { return files_[output_index(name)].from; }
+std::uint64_t SpoolWriter::end(StreamName name) const { return files_[output_index(name)].end; }
 
 std::uint64_t SpoolWriter::own_room(std::uint64_t extra) const {
     std::uint64_t used = 0;
-    for (const StreamName name : both) used += end(name) - from(name);
+    for (const StreamName name : outputs) used += end(name) - from(name);
     return limits_.most + extra - std::min(limits_.most + extra, used);
 }
 
@@ -171,12 +169,12 @@ SpoolReader::SpoolReader(const fs::path& directory)
     : kept_(directory, false), files_{open_or_fail(file_of(directory, StreamName::stdout_), O_RDONLY),
                                    open_or_fail(file_of(directory, StreamName::stderr_), O_RDONLY)} {}
 
-std::uint64_t SpoolReader::end(StreamName name) const { return size_of(files_[index(name)].get()); }
+std::uint64_t SpoolReader::end(StreamName name) const { return size_of(files_[output_index(name)].get()); }
 
 // The bytes are read first: they were what they seem if they are kept even now.
 std::size_t SpoolReader::read(StreamName name, std::uint64_t offset, std::span<std::byte> space) {
     ssize_t count = 0;
-    do count = ::pread(files_[index(name)].get(), space.data(), space.size(), static_cast<off_t>(offset));
+    do count = ::pread(files_[output_index(name)].get(), space.data(), space.size(), static_cast<off_t>(offset));
     while (count < 0 && errno == EINTR);
     if (count < 0) throw Error(ErrorCode::internal, std::string("the kept output cannot be read: ") + std::strerror(errno));
     if (offset < from(name)) {
@@ -190,7 +188,7 @@ std::uint64_t spooled_bytes(const fs::path& jobs) {
     std::uint64_t total = 0;
     for (const fs::path& key : entries_of(jobs)) {
         for (const fs::path& job : entries_of(key)) {
-            for (const StreamName name : both) {
+            for (const StreamName name : outputs) {
                 struct stat status {};
                 if (::stat(file_of(job, name).c_str(), &status) == 0)
                     total += static_cast<std::uint64_t>(status.st_blocks) * block;

@@ -15,12 +15,6 @@ constexpr std::uint64_t longest_timeout = 10ULL * 365 * 24 * 60 * 60; // seconds
 
 std::chrono::seconds at_most(std::uint64_t wanted, std::uint64_t most) { return std::chrono::seconds(std::min(wanted, most)); }
 
-std::string shown_command(const ExecRequest& request) {
-    std::string text;
-    for (const std::string& word : request.words) text += (text.empty() ? "" : " ") + word;
-    return text;
-}
-
 SpawnOptions spawn_options(const JobStart& start) {
     SpawnOptions options;
     options.input = start.exec.stdin_;
@@ -53,7 +47,7 @@ void check_startable(const JobStart& start) { plan_of(start); }
 
 std::shared_ptr<Job> start_job(const boost::asio::any_io_executor& executor, const JobStart& start) {
     const LaunchPlan plan = plan_of(start);
-    JobFacts facts{start.exec.job, start.key_id, start.address, start.account.name, shown_command(start.request), start.boot};
+    JobFacts facts{start.exec.job, start.key_id, start.address, start.account.name, one_line(start.request.words), start.boot};
     return std::make_shared<Job>(executor, std::move(facts), job_options(start),
         spawn(executor, plan, start.account, spawn_options(start)), start.exec.limits);
 }

@@ -9,6 +9,7 @@
 #include "common/sender.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
+#include "server/outputs.hpp"
 #include "server/spool.hpp"
 #include "server/start_job.hpp"
 
@@ -44,9 +45,6 @@ constexpr int listener_descriptor = 4;
 constexpr std::chrono::seconds retry_pause{1};           // while the disk is full
 constexpr std::chrono::seconds first_patience{10};       // for the client that asked for the job
 constexpr std::uint64_t last_words = 4 * limits::window; // of a command that was ended: they may go over the limit
-constexpr std::array outputs{StreamName::stdout_, StreamName::stderr_};
-
-std::size_t index(StreamName name) { return name == StreamName::stderr_ ? 1 : 0; }
 
 // A connection of the daemon's.
 struct Viewer {
@@ -182,9 +180,9 @@ private:
 
     // What is not wanted any more: some client has it, and so have all that are there.
     [[nodiscard]] std::uint64_t acknowledged(StreamName name) const {
-        std::uint64_t least = most_acked_[index(name)];
+        std::uint64_t least = most_acked_[output_index(name)];
         for (const ViewerPtr& viewer : viewers_) {
-            if (viewer->attached) least = std::min(least, viewer->acked[index(name)]);
+            if (viewer->attached) least = std::min(least, viewer->acked[output_index(name)]);
         }
         return least;
     }
@@ -295,7 +293,7 @@ private:
         for (;;) {
             co_await viewer.grown.wait();
             for (const StreamName name : outputs) {
-                std::uint64_t& announced = viewer.announced[index(name)];
+                std::uint64_t& announced = viewer.announced[output_index(name)];
                 if (!viewer.attached || announced == spool_->end(name)) continue;
                 announced = spool_->end(name);
                 viewer.outbox.push(Ack{record_.exec.job, name, announced, announced});
@@ -391,7 +389,7 @@ private:
     void take(Viewer& viewer, const Ack& message) {
         if (message.stream == StreamName::stdin_) throw Error(ErrorCode::bad_offset, "acknowledgement for stdin");
         if (message.offset > spool_->end(message.stream)) throw Error(ErrorCode::bad_offset, "acknowledgement beyond the end");
-        const std::size_t at = index(message.stream);
+        const std::size_t at = output_index(message.stream);
         viewer.acked[at] = message.offset;
         most_acked_[at] = std::max(most_acked_[at], message.offset);
         room_.notify();
@@ -399,7 +397,7 @@ private:
 
     // It needs nothing of that stream any more.
     void take(Viewer& viewer, const Stop& message) {
-        if (message.stream != StreamName::stdin_) viewer.acked[index(message.stream)] = ~std::uint64_t{0};
+        if (message.stream != StreamName::stdin_) viewer.acked[output_index(message.stream)] = ~std::uint64_t{0};
         room_.notify();
     }
 
