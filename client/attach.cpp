@@ -23,7 +23,7 @@ void tell_what_is_gone(const ClientOptions& options, const RemoteJob& job) {
 }
 
 asio::awaitable<void> show(const ClientOptions& options, RemoteJob& job) {
-    while (job.ran != Ran::yes && !job.over()) co_await job.end.wait();
+    co_await await_start(job);
     if (job.ran != Ran::yes) co_return;
     tell_what_is_gone(options, job);
     const auto executor = co_await asio::this_coro::executor;

@@ -70,7 +70,7 @@ asio::awaitable<void> run_plain(Link& link, RemoteJob& job, Outputs& outputs, Ke
 
 // A job that is sure to run needs nobody any more.
 asio::awaitable<void> leave_when_started(Link& link, RemoteJob& job) {
-    while (job.ran != Ran::yes && !job.over()) co_await job.end.wait();
+    co_await await_start(job);
     link.close();
 }
 

@@ -51,4 +51,8 @@ Failure to_failure(const ErrorMessage& error, Ran ran) {
     return Failure(code, text, ran == Ran::yes ? ran : ran_if_refused(error.code), status_of(error.code));
 }
 
+Failure protocol_failure(const Error& error, Ran ran) {
+    return {"protocol", std::string("the server broke the protocol: ") + escape(error.what(), 1024), ran};
+}
+
 } // namespace rc

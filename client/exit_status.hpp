@@ -13,4 +13,7 @@ int exit_status(const Exit& exit);
 // known of the command without it.
 Failure to_failure(const ErrorMessage& error, Ran ran);
 
+// The server broke the protocol in that way.
+Failure protocol_failure(const Error& error, Ran ran);
+
 } // namespace rc

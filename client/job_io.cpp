@@ -81,6 +81,10 @@ Sink collect_in(std::string& text) {
     return [&text](std::span<const std::byte> bytes) { return collect(text, bytes); };
 }
 
+asio::awaitable<void> await_start(RemoteJob& job) {
+    while (job.ran != Ran::yes && !job.over()) co_await job.end.wait();
+}
+
 asio::awaitable<void> deliver(RemoteJob& job, Sink out, Sink err) {
     co_await join(
         copy_or_fail(job, StreamName::stdout_, job.output, out), copy_or_fail(job, StreamName::stderr_, job.error, err));

@@ -20,6 +20,9 @@ Sink write_to(Output& output, std::string name);
 // To memory, for --json; fails beyond limits of its own (64 MiB).
 Sink collect_in(std::string& text);
 
+// Ends when the job has been started, or attached to, or is over.
+asio::awaitable<void> await_start(RemoteJob& job);
+
 // Hands the job's output to the sinks until the job is over and all that came has been taken. A sink that fails makes the job fail.
 asio::awaitable<void> deliver(RemoteJob& job, Sink out, Sink err);
 

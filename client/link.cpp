@@ -137,7 +137,7 @@ asio::awaitable<void> Link::run() {
         } catch (const Failure& failure) {
             why = failure;
         } catch (const Error& error) {
-            why.emplace("protocol", std::string("the server broke the protocol: ") + escape(error.what(), 1024), Ran::unknown);
+            why = protocol_failure(error, Ran::unknown);
         } catch (const boost::system::system_error& error) {
             problem = error.code().message();
         }

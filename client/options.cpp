@@ -119,6 +119,12 @@ void add_keep_option(CLI::App& app, ClientOptions& options, const std::string& d
         ->type_name("DURATION");
 }
 
+void add_status_fd_option(CLI::App& app, ClientOptions& options) {
+    app.add_option("--status-fd", options.status_fd, "Write a JSON line for each event to this descriptor")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("N");
+}
+
 void add_connection_options(CLI::App& app, ClientOptions& options, std::string& user) {
     app.add_option_function<std::string>(
            "-p,--port",
@@ -180,9 +186,24 @@ void add_command_options(CLI::App& app, ClientOptions& options) {
     app.add_flag("--wait-eof", options.wait_eof, "Wait until nothing holds the output open any more");
     app.add_flag("--argv", options.argv, "Run the words as they stand, without a shell");
     app.add_flag("--json", options.json, "Print one JSON object with output and status instead of the output");
-    app.add_option("--status-fd", options.status_fd, "Write a JSON line for each event to this descriptor")
-        ->check(CLI::NonNegativeNumber)
-        ->type_name("N");
+    add_status_fd_option(app, options);
+}
+
+void add_watch_options(CLI::App& app, ClientOptions& options) {
+    app.add_option_function<std::string>(
+           "--from",
+           [&](const std::string& text) {
+               const std::size_t comma = text.find(',');
+               options.watch.stdout_ = parse_offset(text.substr(0, comma));
+               if (comma != text.npos) options.watch.stderr_ = parse_offset(text.substr(comma + 1));
+               const bool right = options.watch.stdout_ && (comma == text.npos || options.watch.stderr_);
+               if (!right) fail("--from " + text + ": not an OFFSET or OFFSET,OFFSET");
+           },
+           "Begin at that byte of stdout (and of stderr), counted from 0")
+        ->type_name("OFFSET[,OFFSET]");
+    app.add_flag("--tail", options.watch.tail, "Begin with what comes from now on")->excludes("--from");
+    add_status_fd_option(app, options);
+    add_keep_option(app, options, "How long to try to get back when the connection is lost (60s); 0: not at all");
 }
 
 void add_batch_options(CLI::App& app, ClientOptions& options) {
@@ -211,29 +232,6 @@ std::optional<int> run_parser(CLI::App& app, Parse parse) {
         if (error.get_exit_code() == 0) return app.exit(error);
         fail(error.what());
     }
-}
-
-} // namespace
-
-namespace {
-
-void add_watch_options(CLI::App& app, ClientOptions& options) {
-    app.add_option_function<std::string>(
-           "--from",
-           [&](const std::string& text) {
-               const std::size_t comma = text.find(',');
-               options.watch.stdout_ = parse_offset(text.substr(0, comma));
-               if (comma != text.npos) options.watch.stderr_ = parse_offset(text.substr(comma + 1));
-               const bool right = options.watch.stdout_ && (comma == text.npos || options.watch.stderr_);
-               if (!right) fail("--from " + text + ": not an OFFSET or OFFSET,OFFSET");
-           },
-           "Begin at that byte of stdout (and of stderr), counted from 0")
-        ->type_name("OFFSET[,OFFSET]");
-    app.add_flag("--tail", options.watch.tail, "Begin with what comes from now on")->excludes("--from");
-    app.add_option("--status-fd", options.status_fd, "Write a JSON line for each event to this descriptor")
-        ->check(CLI::NonNegativeNumber)
-        ->type_name("N");
-    add_keep_option(app, options, "How long to try to get back when the connection is lost (60s); 0: not at all");
 }
 
 } // namespace

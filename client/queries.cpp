@@ -20,9 +20,7 @@ namespace {
 
 [[noreturn]] void throw_failure(const ErrorMessage& error) { throw to_failure(error, Ran::no); }
 
-[[noreturn]] void throw_protocol_failure(const Error& error) {
-    throw Failure("protocol", std::string("the server broke the protocol: ") + escape(error.what(), 1024));
-}
+[[noreturn]] void throw_protocol_failure(const Error& error) { throw protocol_failure(error, Ran::no); }
 
 [[noreturn]] void throw_lost(const boost::system::system_error& error) {
     throw Failure("lost", "the connection was lost before the server's answer: " + error.code().message());

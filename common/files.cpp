@@ -23,6 +23,14 @@ namespace {
     throw Error(ErrorCode::internal, file.string() + ": " + what);
 }
 
+// Belongs to the open file, so that it passes to who inherits it; and can be looked at without being taken.
+struct flock whole_file() {
+    struct flock all {};
+    all.l_type = F_WRLCK;
+    all.l_whence = SEEK_SET;
+    return all;
+}
+
 std::string octal(mode_t mode) {
     std::ostringstream text;
     text << '0' << std::oct << mode;
@@ -73,6 +81,21 @@ void write_new(const std::filesystem::path& file, mode_t mode, const std::string
 int sync_file(const std::filesystem::path& path) {
     const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     return fd.is_open() && ::fsync(fd.get()) == 0 ? 0 : errno;
+}
+
+Descriptor try_lock(const std::filesystem::path& file) {
+    Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!lock.is_open()) fail(file, std::strerror(errno));
+    struct flock all = whole_file();
+    if (::fcntl(lock.get(), F_OFD_SETLK, &all) == 0) return lock;
+    return {};
+}
+
+bool is_locked(const std::filesystem::path& file) {
+    const Descriptor lock(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+    if (!lock.is_open()) return false;
+    struct flock all = whole_file();
+    return ::fcntl(lock.get(), F_OFD_GETLK, &all) == 0 && all.l_type != F_UNLCK;
 }
 
 std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory) {

@@ -1,6 +1,8 @@
 // Files that decide who may do what, and where they are.
 #pragma once
 
+#include "common/descriptor.hpp"
+
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -20,6 +22,12 @@ void write_new(const std::filesystem::path& file, mode_t mode, const std::string
 
 // Brings what has been written to a file, or the names in a folder, to the disk. Returns errno, or 0.
 int sync_file(const std::filesystem::path& path);
+
+// Locks a file, which is made if it is missing, for as long as the descriptor, or what inherits it, is open; not open: somebody else
+// has it. Throws Error{internal} if there can be no such file.
+Descriptor try_lock(const std::filesystem::path& file);
+// Whether somebody has it locked.
+bool is_locked(const std::filesystem::path& file);
 
 // What is in a folder, as far as that can be read.
 std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory);

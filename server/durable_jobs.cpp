@@ -45,7 +45,7 @@ asio::awaitable<void> await_end(pid_t pid, std::atomic<std::size_t>& running) {
     --running;
 }
 
-// Seconds since the job ended, or, if nobody saw that, since it was last written to.
+// Seconds since that file was written.
 std::int64_t age_of(const fs::path& file) {
     struct stat status {};
     return ::stat(file.c_str(), &status) == 0 ? std::time(nullptr) - status.st_mtime : -1;

@@ -120,30 +120,6 @@ Descriptor listen_in(const fs::path& directory) {
     return listener;
 }
 
-// Belongs to the open file, so that it passes to the supervisor; and can be looked at without being taken.
-struct flock whole_file() {
-    struct flock all {};
-    all.l_type = F_WRLCK;
-    all.l_whence = SEEK_SET;
-    return all;
-}
-
-// Not open: somebody has it.
-Descriptor lock_in(const fs::path& directory) {
-    Descriptor lock(::open((directory / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!lock.is_open()) fail(directory / "lock", errno);
-    struct flock all = whole_file();
-    if (::fcntl(lock.get(), F_OFD_SETLK, &all) == 0) return lock;
-    return {};
-}
-
-bool is_locked(const fs::path& directory) {
-    const Descriptor lock(::open((directory / "lock").c_str(), O_RDWR | O_CLOEXEC));
-    if (!lock.is_open()) return false;
-    struct flock all = whole_file();
-    return ::fcntl(lock.get(), F_OFD_GETLK, &all) == 0 && all.l_type != F_UNLCK;
-}
-
 // In no hurry: before it is asked for, the supervisor brings it to the disk.
 void write_file(const fs::path& file, const std::string& content) {
     const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -169,7 +145,7 @@ std::optional<JobClaimed> JobDirectory::create(const fs::path& path, const JobRe
     if (::mkdir(fresh.c_str(), 0700) != 0) fail(fresh, errno);
     try {
         write_file(fresh / "request", encode_record(record));
-        JobClaimed claimed{lock_in(fresh), listen_in(fresh)};
+        JobClaimed claimed{try_lock(fresh / "lock"), listen_in(fresh)};
         if (::rename(fresh.c_str(), path.c_str()) == 0) return claimed;
         if (errno != ENOTEMPTY && errno != EEXIST) fail(path, errno);
     } catch (const Error&) {
@@ -181,7 +157,7 @@ std::optional<JobClaimed> JobDirectory::create(const fs::path& path, const JobRe
 }
 
 std::optional<JobClaimed> JobDirectory::claim() const {
-    Descriptor lock = lock_in(path_);
+    Descriptor lock = try_lock(path_ / "lock");
     if (!lock.is_open()) return std::nullopt;
     ::unlink((path_ / "socket").c_str());
     return JobClaimed{std::move(lock), listen_in(path_)};
@@ -191,7 +167,7 @@ std::optional<JobClaimed> JobDirectory::claim() const {
 JobPhase JobDirectory::phase() const {
     if (!is_there(path_ / "request")) return JobPhase::missing;
     if (is_there(path_ / "end")) return JobPhase::finished;
-    if (is_locked(path_)) return JobPhase::running;
+    if (is_locked(path_ / "lock")) return JobPhase::running;
     if (is_there(path_ / "end")) return JobPhase::finished;
     return is_there(path_ / "starting") ? JobPhase::unknown : JobPhase::startable;
 }

@@ -46,15 +46,14 @@ Descriptor open_or_fail(const fs::path& file, int flags) {
     return fd;
 }
 
-// Held as long as it is open. Not open: others have it all the time.
+// Not open: others have it all the time, or the disk has no room even for that file.
 Descriptor take_turn(const fs::path& file) {
-    Descriptor turn(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
-    for (int attempt = 0; turn.is_open() && attempt < attempts; ++attempt) {
-        if (::fcntl(turn.get(), F_OFD_SETLK, &whole) == 0) return turn;
-        std::this_thread::sleep_for(pause_between);
+    try {
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            if (Descriptor turn = try_lock(file); turn.is_open()) return turn;
+            std::this_thread::sleep_for(pause_between);
+        }
+    } catch (const Error&) { // then the job waits
     }
     return {};
 }
