@@ -1,5 +1,6 @@
 #include "client/attach.hpp"
 
+#include "client/exit_status.hpp"
 #include "client/job_io.hpp"
 #include "client/local_io.hpp"
 #include "client/signals.hpp"
@@ -11,8 +12,6 @@
 namespace rc {
 
 namespace {
-
-constexpr int signalled = 128;
 
 // Of a job whose beginning is not asked for by an offset the oldest bytes may have gone.
 void tell_what_is_gone(const ClientOptions& options, const RemoteJob& job) {

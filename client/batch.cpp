@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <deque>
 #include <memory>
+#include <optional>
 
 namespace rc {
 
@@ -48,6 +49,7 @@ private:
             co_await link_.flush();
             throw Failure(*problem);
         }
+        if (ended_by_ && !complete_ && status_ == 0) status_ = 128 + *ended_by_; // lines that were never run are no success
         if (link_.failure() && !loss_explained_) {
             const int status = reporter_.idle_link_lost(*link_.failure());
             if (status_ == 0) status_ = status;
@@ -69,6 +71,7 @@ private:
             if (stopped_) co_return;
             if (!line->empty()) start(*line);
         }
+        complete_ = true;
     }
 
     // Starts no more.
@@ -116,11 +119,10 @@ private:
 
     // The first one goes to every job that is running, and no more are started.
     asio::awaitable<void> pass_on(Signals& signals) {
-        const int number = co_await signals.next();
-        if (jobs_.empty() && status_ == 0) status_ = 128 + number;
-        for (const auto& job : jobs_) link_.signal(*job, signal_name(number));
+        ended_by_ = co_await signals.next();
+        for (const auto& job : jobs_) link_.signal(*job, signal_name(*ended_by_));
         stop();
-        co_await signals.next();
+        co_await signals.another();
         link_.abandon();
         co_await link_.flush();
         print_error("jobs are still ending; not waiting for them any longer");
@@ -141,6 +143,8 @@ private:
     bool stopped_ = false;
     bool loss_explained_ = false; // by the line of a job that it ended
     bool all_started_ = false;
+    bool complete_ = false;       // the last line has been read and its job started
+    std::optional<int> ended_by_; // a signal
     int status_ = 0;
 };
 

@@ -52,19 +52,17 @@ asio::awaitable<void> move_bytes(RemoteJob& job, Outputs& outputs, Keys keys) {
     }
 }
 
-asio::awaitable<void> run_raw(Link& link, RemoteJob& job, Outputs& outputs) {
+asio::awaitable<void> run_raw(Link& link, RemoteJob& job, Outputs& outputs, Signals& signals) {
     const auto executor = co_await asio::this_coro::executor;
     Terminal terminal(executor, STDIN_FILENO);
     terminal.around_stop = [&link](std::function<void()> stop) { return link.while_stopped(std::move(stop)); };
-    Signals signals(executor, link);
     Typed typed(executor, STDIN_FILENO);
     Sink out = outputs.out();
     co_await race(
         run_on_terminal(link, job, terminal, typed, std::move(out)), signals.forward_from_terminal(job), terminal.guard());
 }
 
-asio::awaitable<void> run_plain(Link& link, RemoteJob& job, Outputs& outputs, Keys keys) {
-    Signals signals(co_await asio::this_coro::executor, link);
+asio::awaitable<void> run_plain(RemoteJob& job, Outputs& outputs, Signals& signals, Keys keys) {
     co_await race(move_bytes(job, outputs, keys), signals.forward(job));
 }
 
@@ -74,12 +72,15 @@ asio::awaitable<void> leave_when_started(Link& link, RemoteJob& job) {
     link.close();
 }
 
-asio::awaitable<void> attend(Link& link, RemoteJob& job, Outputs& outputs) {
-    const Keys keys = keys_of(job.request);
-    if (keys == Keys::raw) co_await run_raw(link, job, outputs);
-    else co_await run_plain(link, job, outputs, keys);
-    if (job.exit) {
-        link.release(job);
+asio::awaitable<void> run_to_end(Link& link, const std::shared_ptr<RemoteJob>& job, Outputs& outputs) {
+    Signals signals(
+        co_await asio::this_coro::executor, link); // first: a signal that ended this program now would leave the job behind
+    link.start(job);
+    const Keys keys = keys_of(job->request);
+    if (keys == Keys::raw) co_await run_raw(link, *job, outputs, signals);
+    else co_await run_plain(*job, outputs, signals, keys);
+    if (job->exit) {
+        link.release(*job);
         link.close();
     } else {
         link.abandon();
@@ -118,6 +119,7 @@ JobRequest make_request(const ClientOptions& options) {
     request.words = options.command;
     if (request.words.empty()) request.words.emplace_back();
     if (options.argv) request.mode = ExecMode::argv;
+    if (options.subsystem) request.mode = ExecMode::subsystem;
     request.directory = options.directory;
     request.environment = options.environment;
     request.input = !options.no_stdin;
@@ -141,8 +143,7 @@ asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& r
     Captured captured;
     Outputs outputs(executor, options, captured);
     link.on_started = [&](const RemoteJob& started) { reporter.started(started); };
-    link.start(job);
-    co_await join(link.run(), attend(link, *job, outputs));
+    co_await join(link.run(), run_to_end(link, job, outputs));
     if (job->exit) give_back_input(start, *job->exit);
     co_return reporter.finished(*job, options.json ? &captured : nullptr);
 }

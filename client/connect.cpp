@@ -1,6 +1,7 @@
 #include "client/connect.hpp"
 
 #include "client/failure.hpp"
+#include "client/reporter.hpp"
 #include "common/bytes.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -9,6 +10,7 @@
 #include <netdb.h>
 
 #include <chrono>
+#include <optional>
 #include <vector>
 
 namespace rc {
@@ -17,9 +19,9 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::chrono::seconds connect_timeout{10}; // for all addresses of a host together
-constexpr std::chrono::seconds answer_timeout{10};  // for TLS and the server's proof
-constexpr int attempts = 3;                         // if a connection breaks before that
+// For all addresses of a host together; and then for TLS and the server's proof.
+constexpr std::chrono::seconds usual_timeout{10};
+constexpr int attempts = 3; // if a connection breaks before that
 
 // getaddrinfo() itself: a command has nothing else to do meanwhile, and Asio would start a thread for it.
 std::vector<tcp::endpoint> resolve(const ClientOptions& options) {
@@ -29,7 +31,7 @@ std::vector<tcp::endpoint> resolve(const ClientOptions& options) {
     if (options.family == Family::ipv4) hints.ai_family = AF_INET;
     if (options.family == Family::ipv6) hints.ai_family = AF_INET6;
     addrinfo* list = nullptr;
-    const std::string& host = options.target.host;
+    const std::string& host = options.address;
     const int problem = ::getaddrinfo(host.c_str(), std::to_string(options.port).c_str(), &hints, &list);
     if (problem != 0)
         throw Failure("no_host", "the name '" + escape(host, 256) + "' does not resolve: " + ::gai_strerror(problem));
@@ -51,10 +53,11 @@ asio::awaitable<void> connect_any(tcp::socket& socket, const std::vector<tcp::en
 asio::awaitable<tcp::socket> open_socket(const ClientOptions& options) {
     const std::vector<tcp::endpoint> endpoints = resolve(options);
     tcp::socket socket(co_await asio::this_coro::executor);
+    const std::chrono::seconds timeout = options.connect_timeout.value_or(usual_timeout);
     std::string problem;
     try {
-        if (co_await with_deadline(connect_any(socket, endpoints), connect_timeout)) co_return socket;
-        problem = "no answer within " + std::to_string(connect_timeout.count()) + " s";
+        if (co_await with_deadline(connect_any(socket, endpoints), timeout)) co_return socket;
+        problem = "no answer within " + std::to_string(timeout.count()) + " s";
     } catch (const boost::system::system_error& error) {
         problem = error.code().message();
     }
@@ -66,27 +69,23 @@ asio::awaitable<tcp::socket> open_socket(const ClientOptions& options) {
     throw Failure("not_rcmd_server", "what answers on " + host_and_port(options) + " is not an rcmd-server: " + problem);
 }
 
-asio::awaitable<std::unique_ptr<Connection>> connect_once(const ClientOptions& options, const Key& key, asio::ssl::context& tls) {
+asio::awaitable<std::unique_ptr<Connection>> connect_once(
+    const ClientOptions& options, const Key& key, asio::ssl::context& tls, HostCheck& host) {
     tcp::socket socket = co_await open_socket(options);
     auto connection = std::make_unique<Connection>(std::move(socket), tls);
-    const bool answered = co_await with_deadline(connection->secure(key, options.target.user), answer_timeout);
-    if (!answered) not_rcmd_server(options, "it says nothing for " + std::to_string(answer_timeout.count()) + " s");
+    const std::chrono::seconds timeout = options.connect_timeout.value_or(usual_timeout);
+    const bool answered = co_await with_deadline(connection->secure(key, options.target.user, host), timeout);
+    if (!answered) not_rcmd_server(options, "it says nothing for " + std::to_string(timeout.count()) + " s");
+    co_await host.keep();
     co_return connection;
 }
 
-} // namespace
-
-std::string host_and_port(const ClientOptions& options) {
-    const std::string& host = options.target.host;
-    const bool brackets = host.find(':') != std::string::npos;
-    return escape(brackets ? '[' + host + ']' : host, 256) + ':' + std::to_string(options.port);
-}
-
-asio::awaitable<std::unique_ptr<Connection>> connect(const ClientOptions& options, const Key& key, asio::ssl::context& tls) {
+asio::awaitable<std::unique_ptr<Connection>> connect_unbroken(
+    const ClientOptions& options, const Key& key, asio::ssl::context& tls, HostCheck& host) {
     std::string problem;
     for (int attempt = 0; attempt < attempts; ++attempt) {
         try {
-            co_return co_await connect_once(options, key, tls);
+            co_return co_await connect_once(options, key, tls, host);
         } catch (const boost::system::system_error& error) {
             problem = error.code().message(); // a network may break off anything
         } catch (const Error& error) {
@@ -95,6 +94,30 @@ asio::awaitable<std::unique_ptr<Connection>> connect(const ClientOptions& option
         }
     }
     not_rcmd_server(options, problem);
+}
+
+} // namespace
+
+std::string host_and_port(const ClientOptions& options) {
+    const std::string& host = options.address;
+    const bool brackets = host.find(':') != std::string::npos;
+    return escape(brackets ? '[' + host + ']' : host, 256) + ':' + std::to_string(options.port);
+}
+
+asio::awaitable<std::unique_ptr<Connection>> connect(
+    const ClientOptions& options, const Key& key, asio::ssl::context& tls, HostCheck& host) {
+    const auto patience = Clock::now() + options.connect_timeout.value_or(usual_timeout);
+    for (bool first = true;; first = false) {
+        std::optional<std::chrono::seconds> pause;
+        try {
+            co_return co_await connect_unbroken(options, key, tls, host);
+        } catch (const Failure& failure) {
+            pause = failure.retry_after();
+            if (!pause || Clock::now() + *pause > patience) throw;
+            if (first && !options.quiet) print_error(host_and_port(options) + ": " + failure.what() + "; waiting for that");
+        }
+        co_await sleep_for(*pause);
+    }
 }
 
 } // namespace rc

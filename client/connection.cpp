@@ -37,8 +37,9 @@ Salt read_salt(const std::string& text) {
 
 } // namespace
 
-asio::awaitable<void> Connection::secure(const Key& key, const std::string& user) {
+asio::awaitable<void> Connection::secure(const Key& key, const std::string& user, HostCheck& host) {
     co_await channel.handshake();
+    host.check(channel.peer_fingerprint());
     Hello hello;
     hello.versions = {version};
     hello.key_id = key.id;

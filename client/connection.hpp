@@ -1,6 +1,7 @@
 // One connection to a server, authenticated on both sides but for the client's proof, which goes out with the first request.
 #pragma once
 
+#include "client/host_check.hpp"
 #include "client/key_file.hpp"
 #include "common/async.hpp"
 #include "common/auth.hpp"
@@ -22,8 +23,8 @@ struct Connection {
         : channel(std::move(socket), tls, Peer::client) {}
 
     // TLS, hello, challenge; the server has proved that it knows `key`. Throws Error and system_error for what the server did
-    // wrong, Failure{auth_failed} if it knows another key or none.
-    asio::awaitable<void> secure(const Key& key, const std::string& user);
+    // wrong, Failure{auth_failed} if it knows another key or none, and what HostCheck::check() throws.
+    asio::awaitable<void> secure(const Key& key, const std::string& user, HostCheck& host);
 
     Channel channel;
     std::string boot;       // the run of the server

@@ -4,6 +4,11 @@
 #include "common/described_json.hpp"
 #include "common/signal_name.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
 namespace rc {
 
 namespace {
@@ -11,8 +16,8 @@ namespace {
 constexpr int timed_out = 124;
 constexpr int not_executable = 126;
 constexpr int not_found = 127;
-constexpr int signalled = 128;
 constexpr int failed = 255;
+constexpr std::uint64_t longest_pause = 365ULL * 24 * 60 * 60; // seconds
 
 int status_of(ErrorCode code) {
     switch (code) {
@@ -45,9 +50,11 @@ int exit_status(const Exit& exit) {
 
 Failure to_failure(const ErrorMessage& error, Ran ran) {
     std::string text = escape(error.message, 1024);
+    std::optional<std::chrono::seconds> pause;
+    if (error.retry_after) pause = std::chrono::seconds(std::min(*error.retry_after, longest_pause));
     if (error.retry_after) text += "; try again in " + std::to_string(*error.retry_after) + " s";
     const std::string code(to_string(error.code));
-    if (!error.job) return Failure(code, text, ran);
+    if (!error.job) return Failure(code, text, ran, failed, pause);
     return Failure(code, text, ran == Ran::yes ? ran : ran_if_refused(error.code), status_of(error.code));
 }
 

@@ -6,6 +6,9 @@
 
 namespace rc {
 
+// What is added to the number of the signal that ended something, as shells do.
+inline constexpr int signalled = 128;
+
 // 0-255 as the command exited, 128+n if signal n ended it, 124 if its time was up.
 int exit_status(const Exit& exit);
 

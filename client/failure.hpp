@@ -5,6 +5,8 @@
 
 #include <boost/describe/enum.hpp>
 
+#include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -15,18 +17,22 @@ enum class Ran { no, yes, unknown };
 
 class Failure : public std::runtime_error {
 public:
-    // `code`: for scripts, one of the protocol's error codes or of those that README lists. `status`: of the client's exit.
-    Failure(std::string code, const std::string& message, Ran ran = Ran::no, int status = 255)
-        : std::runtime_error(message), code_(std::move(code)), ran_(ran), status_(status) {}
+    // `code`: for scripts, one of the protocol's error codes or of those that README lists. `status`: of the client's exit. `retry_after`:
+    // the server asks not to come back earlier.
+    Failure(std::string code, const std::string& message, Ran ran = Ran::no, int status = 255,
+        std::optional<std::chrono::seconds> retry_after = std::nullopt)
+        : std::runtime_error(message), code_(std::move(code)), ran_(ran), status_(status), retry_after_(retry_after) {}
 
     [[nodiscard]] const std::string& code() const { return code_; }
     [[nodiscard]] Ran ran() const { return ran_; }
     [[nodiscard]] int status() const { return status_; }
+    [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
 
 private:
     std::string code_;
     Ran ran_;
     int status_;
+    std::optional<std::chrono::seconds> retry_after_;
 };
 
 } // namespace rc

@@ -52,7 +52,7 @@ asio::awaitable<void> copy_or_fail(RemoteJob& job, StreamName name, Event& chang
     }
 }
 
-asio::awaitable<void> send_input(RemoteJob& job, Input& input) {
+asio::awaitable<void> send_input(RemoteJob& job, Source& input) {
     SendStream* stream = nullptr;
     while ((stream = job.streams.sender(StreamName::stdin_)) == nullptr) co_await job.input.wait();
     while (!stream->stopped()) {
@@ -91,7 +91,7 @@ asio::awaitable<void> deliver(RemoteJob& job, Sink out, Sink err) {
     while (!job.over()) co_await job.end.wait();
 }
 
-asio::awaitable<void> feed(RemoteJob& job, Input& input) {
+asio::awaitable<void> feed(RemoteJob& job, Source& input) {
     try {
         co_await send_input(job, input);
     } catch (const Failure& failure) {

@@ -28,6 +28,6 @@ asio::awaitable<void> deliver(RemoteJob& job, Sink out, Sink err);
 
 // Sends what `input` has to the job's stdin, then its end. Runs until it is cancelled. An input that cannot be read makes the job
 // fail: its end would pass for the end of what it has.
-asio::awaitable<void> feed(RemoteJob& job, Input& input);
+asio::awaitable<void> feed(RemoteJob& job, Source& input);
 
 } // namespace rc

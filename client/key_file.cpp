@@ -7,7 +7,8 @@
 #include "common/files.hpp"
 
 #include <algorithm>
-#include <sstream>
+#include <span>
+#include <string_view>
 
 #include <sys/stat.h>
 
@@ -20,19 +21,27 @@ constexpr std::size_t largest_file = 4096;
 
 [[noreturn]] void fail(const std::string& problem) { throw Failure("no_key", problem); }
 
-Key parse_key(const std::string& content, const std::filesystem::path& file) {
-    std::istringstream words(content);
-    std::string kind;
-    std::string version;
-    std::string secret;
-    std::string extra;
+constexpr std::string_view blanks = " \t\r\n\v\f";
+
+// Takes a word off the front; in place, so that no copy of it stays anywhere.
+std::string_view take_word(std::string_view& rest) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(blanks), rest.size()));
+    const std::string_view word = rest.substr(0, rest.find_first_of(blanks));
+    rest.remove_prefix(word.size());
+    return word;
+}
+
+Key parse_key(std::string_view content, const std::filesystem::path& file) {
+    const std::string_view kind = take_word(content);
+    const std::string_view version = take_word(content);
     Key key;
-    words >> kind >> version >> key.id >> secret;
-    const auto bytes = from_base64(secret);
+    key.id = take_word(content);
+    auto bytes = from_base64(take_word(content));
     const bool good = kind == "rcmd-key" && version == "1" && valid_key_id(key.id) && bytes &&
-                      bytes->size() == key.secret.size() && !(words >> extra);
+                      bytes->size() == key.secret.size() && take_word(content).empty();
+    if (good) std::ranges::copy(*bytes, key.secret.begin());
+    if (bytes) wipe(*bytes);
     if (!good) fail(file.string() + ": not a key of rcmd; make one with 'rcmd keygen -f FILE'");
-    std::ranges::copy(*bytes, key.secret.begin());
     return key;
 }
 
@@ -44,7 +53,10 @@ Key read_key(const std::filesystem::path& file) {
         fail(file.string() + ": there is no key; make one with 'rcmd keygen', or name another with -i");
     }
     try {
-        return parse_key(read_guarded(file, open_to_others, largest_file), file);
+        std::string content = read_guarded(file, open_to_others, largest_file);
+        Key key = parse_key(content, file);
+        wipe(std::as_writable_bytes(std::span(content)));
+        return key;
     } catch (const Error& error) {
         fail(error.what());
     }

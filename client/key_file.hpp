@@ -8,9 +8,11 @@
 
 namespace rc {
 
+// Wiped at the end.
 struct Key {
     std::string id;
     Secret secret;
+    ~Key() { wipe(secret); }
 };
 
 // Throws Failure{no_key} that says what to do, also when others can read the file.

@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds longest_pause{5000};
 // What may go away by itself.
 bool may_pass(const Failure& failure) {
     return failure.code() == "no_server" || failure.code() == "no_host" || failure.code() == "not_rcmd_server" ||
-           failure.code() == "busy";
+           failure.code() == "busy" || failure.code() == "penalty";
 }
 
 Failure lost_for_good(const std::string& problem) { return {"lost", "the connection was lost: " + problem, Ran::unknown}; }
@@ -301,7 +301,7 @@ void Link::take_job_message(const Message& message, std::span<const std::byte> b
             job->wake();
         }
     };
-    if (const auto* data = std::get_if<Data>(&message)) with_job(*data, [&](RemoteJob& job) { job.streams.take(*data, body); });
+    if (const auto* data = std::get_if<Data>(&message)) with_job(*data, [&](RemoteJob& job) { take(job, *data, body); });
     else if (const auto* eof = std::get_if<Eof>(&message)) with_job(*eof, [&](RemoteJob& job) { job.streams.take(*eof); });
     else if (const auto* ack = std::get_if<Ack>(&message)) with_job(*ack, [&](RemoteJob& job) { job.streams.take(*ack); });
     else if (const auto* stop = std::get_if<Stop>(&message)) with_job(*stop, [&](RemoteJob& job) { job.streams.take(*stop); });
@@ -357,6 +357,11 @@ void Link::take(RemoteJob& job, const Attached& message) {
     }
     outbox_.add(job.streams);
     say_signals(job, message.signals);
+}
+
+void Link::take(RemoteJob& job, const Data& message, std::span<const std::byte> body) {
+    if (job.exit) throw Error(ErrorCode::unexpected_message, "output of a job behind its end");
+    job.streams.take(message, body);
 }
 
 // The end counts only if every byte before it has come.

@@ -74,6 +74,7 @@ private:
     void begin(RemoteJob& job, const Attached& message);
     void take(RemoteJob& job, const Started& message);
     void take(RemoteJob& job, const Attached& message);
+    void take(RemoteJob& job, const Data& message, std::span<const std::byte> body);
     void take(RemoteJob& job, const Exit& message, std::span<const std::byte> body);
     void lose(const Failure& why);
     RemoteJob* find(const std::string& id);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -31,7 +32,7 @@ asio::awaitable<void> Input::ready() {
     if (epoll_) co_await epoll_->async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
 }
 
-std::size_t Input::read(std::span<std::byte> space) const {
+std::size_t Input::read(std::span<std::byte> space) {
     for (;;) {
         const ssize_t count = ::read(fd_, space.data(), space.size());
         if (count >= 0) return static_cast<std::size_t>(count);
@@ -42,7 +43,24 @@ std::size_t Input::read(std::span<std::byte> space) const {
     }
 }
 
+namespace {
+
+// How many of them the descriptor takes at once: none of them where it cannot tell (a terminal, most files), or fails.
+std::size_t write_at_once(int fd, std::span<const std::byte> bytes) {
+    const iovec all{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    const ssize_t count = ::pwritev2(fd, &all, 1, -1, RWF_NOWAIT);
+    return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+} // namespace
+
 asio::awaitable<int> Output::write(std::span<const std::byte> bytes) {
+    const std::size_t written = write_at_once(fd_, bytes);
+    if (written == bytes.size()) co_return 0;
+    co_return co_await write_on_thread(bytes.subspan(written));
+}
+
+asio::awaitable<int> Output::write_on_thread(std::span<const std::byte> bytes) {
     if (!thread_) thread_ = std::make_unique<asio::thread_pool>(1);
     struct Outcome {
         explicit Outcome(const asio::any_io_executor& executor) : done(executor) {}
@@ -67,6 +85,12 @@ void occupy_standard_descriptors() {
     for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
         if (::fcntl(number, F_GETFD) < 0) ::open("/dev/null", O_RDONLY); // gets the lowest free number
     }
+}
+
+void unblock_signals() {
+    sigset_t none;
+    sigemptyset(&none);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 void die_of(int number) {

@@ -14,25 +14,34 @@
 
 namespace rc {
 
+// Where a job's input comes from.
+class Source {
+public:
+    virtual ~Source() = default;
+    // Ends when read() will not block.
+    virtual asio::awaitable<void> ready() = 0;
+    // Bytes read; 0 at the end. Throws Failure{input}.
+    [[nodiscard]] virtual std::size_t read(std::span<std::byte> space) = 0;
+};
+
 // Reading. Waits by an epoll instance around the descriptor, because Asio's own wait would make it non-blocking for everybody
 // who holds it; the instance may be non-blocking as it likes. A regular file is always ready.
-class Input {
+class Input : public Source {
 public:
     // Does not own `fd`.
     Input(const asio::any_io_executor& executor, int fd);
 
-    // Ends when read() will not block, unless another process is quicker to read.
-    asio::awaitable<void> ready();
-    // Bytes read; 0 at the end. Throws Failure{input}.
-    [[nodiscard]] std::size_t read(std::span<std::byte> space) const;
+    // Then read() may block all the same if another process is quicker to read.
+    asio::awaitable<void> ready() override;
+    [[nodiscard]] std::size_t read(std::span<std::byte> space) override;
 
 private:
     int fd_;
     std::optional<asio::posix::stream_descriptor> epoll_; // absent: always ready
 };
 
-// Writing, on a thread of its own that is started when it is needed: nothing else lets a blocking descriptor be written without
-// stopping everything else meanwhile.
+// Writing. What the descriptor does not take at once is left to a thread, which is started when it is needed: nothing else lets a
+// blocking descriptor be written without stopping everything else meanwhile.
 class Output {
 public:
     // Does not own `fd`.
@@ -42,6 +51,8 @@ public:
     asio::awaitable<int> write(std::span<const std::byte> bytes);
 
 private:
+    asio::awaitable<int> write_on_thread(std::span<const std::byte> bytes);
+
     asio::any_io_executor executor_;
     int fd_;
     std::unique_ptr<asio::thread_pool> thread_;
@@ -50,6 +61,9 @@ private:
 // Makes sure that descriptors 0 to 2 are open, or the connection could get one of their numbers: an empty stdin, and a stdout
 // and stderr that cannot be written.
 void occupy_standard_descriptors();
+
+// A program that calls this one may hold signals back in the thread that does it, and this one would inherit that.
+void unblock_signals();
 
 // Ends this program by that signal, as if it had never been caught or held back.
 void die_of(int number);

@@ -1,27 +1,31 @@
 #include "client/attach.hpp"
 #include "client/batch.hpp"
 #include "client/command.hpp"
-#include "client/connect.hpp"
+#include "client/copy.hpp"
 #include "client/failure.hpp"
-#include "client/key_file.hpp"
 #include "client/keygen.hpp"
 #include "client/local_io.hpp"
+#include "client/login_only.hpp"
 #include "client/options.hpp"
 #include "client/prompt.hpp"
 #include "client/queries.hpp"
 #include "client/reporter.hpp"
+#include "client/route.hpp"
+#include "client/show_settings.hpp"
 #include "common/bytes.hpp"
-#include "common/tls.hpp"
 
 #include <boost/asio/io_context.hpp>
 
+#include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rc {
@@ -34,58 +38,50 @@ bool wants_prompt(const ClientOptions& options) {
 }
 
 asio::awaitable<int> run_jobs(const ClientOptions& options, const Reporter& reporter, Link& link) {
+    if (options.no_command) co_return co_await run_nothing(reporter, link);
     if (options.detach) co_return co_await run_detached(options, reporter, link);
     if (options.batch) co_return co_await run_batch(options, reporter, link);
     if (wants_prompt(options)) co_return co_await run_prompt(options, reporter, link);
     co_return co_await run_command(options, reporter, link);
 }
 
-// The server keeps a job for `keep` after it has noticed the loss.
-std::chrono::seconds patience(const ClientOptions& options) {
-    constexpr std::chrono::seconds grace{30};
-    return options.keep.count() > 0 ? options.keep + grace : options.keep;
-}
-
-void report_on(Link& link, const ClientOptions& options, const Reporter& reporter) {
-    link.on_welcome = [&] { reporter.connected(host_and_port(options)); };
-    link.on_lost = [&](const std::string& problem) { reporter.link_lost(problem); };
-    link.on_back = [&](Clock::duration after) { reporter.link_back(after); };
-}
-
-asio::awaitable<int> run_on_link(Verb verb, const ClientOptions& options, const Reporter& reporter, const Dial& dial) {
-    auto connection = co_await dial();
-    const auto link = std::make_unique<Link>(co_await asio::this_coro::executor, std::move(connection), dial, patience(options));
-    report_on(*link, options, reporter);
-    if (verb == Verb::attach) co_return co_await run_attach(options, reporter, *link);
-    co_return co_await run_jobs(options, reporter, *link);
-}
-
-asio::awaitable<int> run(Verb verb, const ClientOptions& options, const Reporter& reporter) {
-    const Key key = read_key(options.key_file);
-    asio::ssl::context tls = make_client_tls();
-    const Dial dial = [&] { return connect(options, key, tls); };
-    if (verb == Verb::run || verb == Verb::attach) co_return co_await run_on_link(verb, options, reporter, dial);
-    if (verb == Verb::jobs) co_await list_jobs(options, reporter, dial);
-    else co_await kill_job(options, dial);
-    co_return 0;
-}
-
-int run_client(Verb verb, const ClientOptions& options) {
-    const Reporter reporter(options);
+// Runs `work` to its end. Throws what it throws.
+int complete(asio::awaitable<int> work) {
     asio::io_context context(1);
     int status = 255;
     std::exception_ptr problem;
-    asio::co_spawn(context, run(verb, options, reporter), [&](const std::exception_ptr& thrown, int result) {
+    asio::co_spawn(context, std::move(work), [&](const std::exception_ptr& thrown, int result) {
         problem = thrown;
         status = thrown ? status : result;
     });
     context.run();
-    try {
-        if (problem) std::rethrow_exception(problem);
-    } catch (const Failure& failure) {
-        status = verb == Verb::run ? reporter.failed(failure) : reporter.unanswered(failure);
-    }
+    if (problem) std::rethrow_exception(problem);
     return status;
+}
+
+asio::awaitable<int> run(Verb verb, const ClientOptions& options, const Reporter& reporter) {
+    const Route route(options);
+    if (verb == Verb::jobs || verb == Verb::kill) {
+        if (verb == Verb::jobs) co_await list_jobs(options, reporter, route.dial());
+        else co_await kill_job(options, route.dial());
+        co_return 0;
+    }
+    const std::unique_ptr<Link> link = co_await route.open(reporter);
+    if (verb == Verb::attach) co_return co_await run_attach(options, reporter, *link);
+    co_return co_await run_jobs(options, reporter, *link);
+}
+
+int run_client(Verb verb, const ClientOptions& options) {
+    const Reporter reporter(options);
+    if (options.show_settings) {
+        reporter.print(settings_text(options));
+        return 0;
+    }
+    try {
+        return complete(run(verb, options, reporter));
+    } catch (const Failure& failure) {
+        return verb == Verb::run ? reporter.failed(failure) : reporter.unanswered(failure);
+    }
 }
 
 std::optional<Verb> verb_of(const std::vector<std::string>& words) {
@@ -96,12 +92,25 @@ std::optional<Verb> verb_of(const std::vector<std::string>& words) {
     return std::nullopt;
 }
 
+int run_keygen(std::vector<std::string> words) {
+    KeygenOptions options;
+    const auto status = parse_keygen_options(std::move(words), options);
+    return status ? *status : keygen(options);
+}
+
+int run_copy(std::vector<std::string> words) {
+    CopyOptions options;
+    if (const auto status = parse_copy_options(std::move(words), options)) return *status;
+    int worst = 0;
+    for (const CopyStep& step : options.steps) worst = std::max(worst, complete(copy_files(options, step)));
+    return worst;
+}
+
 int run_words(std::vector<std::string> words) {
-    if (!words.empty() && words.front() == "keygen") {
+    const std::string first = words.empty() ? "" : words.front();
+    if (first == "keygen" || first == "cp") {
         words.erase(words.begin());
-        KeygenOptions options;
-        const auto status = parse_keygen_options(std::move(words), options);
-        return status ? *status : keygen(options);
+        return first == "cp" ? run_copy(std::move(words)) : run_keygen(std::move(words));
     }
     ClientOptions options;
     const std::optional<Verb> verb = verb_of(words);
@@ -115,8 +124,12 @@ int run_words(std::vector<std::string> words) {
 } // namespace rc
 
 int main(int argc, char** argv) {
+    // The memory of a frame is needed again for the next one.
+    ::mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+    ::mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
     std::signal(SIGPIPE, SIG_IGN); // see die_of(SIGPIPE)
     rc::occupy_standard_descriptors();
+    rc::unblock_signals();
     try {
         return rc::run_words({argv + 1, argv + argc});
     } catch (const std::exception& error) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "client/remote_job.hpp"
+#include "client/settings.hpp"
 #include "client/target.hpp"
 
 #include <chrono>
@@ -19,21 +20,30 @@ enum class Family { any, ipv4, ipv6 };
 enum class WantTerminal { at_prompt, if_here, always, never };
 
 struct ClientOptions {
-    Target target;
+    Target target;       // as the user names it
+    std::string address; // where to connect: the target's host, if nothing else is configured
     std::uint16_t port = 7420;
     Family family = Family::any;
     std::filesystem::path key_file;
-    std::vector<std::string> command; // empty: none was given
+    std::vector<std::filesystem::path> known_hosts; // at least one: the first is written
+    HostChecking host_checking = HostChecking::accept_new;
+    std::string host_key_alias;                          // its name there; empty: what is connected to
+    std::optional<std::chrono::seconds> connect_timeout; // for the connection, and for the first answer
+    std::vector<std::string> command;                    // empty: none was given
 
     bool quiet = false;
     bool verbose = false;
     bool no_stdin = false;
     WantTerminal terminal = WantTerminal::at_prompt;
     bool argv = false;
+    bool subsystem = false;  // the command is the name of one
+    bool no_command = false; // nothing is to be run
+    bool show_settings = false;
     bool combine = false;
     bool wait_eof = false;
     bool json = false;
     int status_fd = -1;
+    int unknown_status = 255; // of the exit, when a command may have run and its end is not known
     std::optional<std::chrono::seconds> timeout;
     std::chrono::seconds keep{60};        // how long a job goes on without its client, and the client tries to get back to it
     std::string directory;                // empty: the remote home
@@ -52,6 +62,22 @@ struct ClientOptions {
 // What is to be done: run commands, or a verb.
 enum class Verb { run, jobs, attach, kill };
 
+// Sources that lie together, and where they go. At most one end is here, which has no options.
+struct CopyStep {
+    std::optional<ClientOptions> from;
+    std::vector<std::string> sources;
+    std::optional<ClientOptions> to;
+    std::string target;
+};
+
+struct CopyOptions {
+    std::vector<CopyStep> steps; // one after the other
+    bool into_folder = false;    // there are several sources: the target must be a directory
+    bool recursive = false;
+    bool preserve = false; // modes and times
+    bool quiet = false;
+};
+
 struct KeygenOptions {
     std::filesystem::path key_file;
     std::string id;    // empty: user and host
@@ -62,6 +88,7 @@ struct KeygenOptions {
 // an exit status if the program ends here (after --help or --version, which have been printed).
 std::optional<int> parse_options(std::vector<std::string> words, ClientOptions& options);
 std::optional<int> parse_verb_options(Verb verb, std::vector<std::string> words, ClientOptions& options);
+std::optional<int> parse_copy_options(std::vector<std::string> words, CopyOptions& options);
 std::optional<int> parse_keygen_options(std::vector<std::string> words, KeygenOptions& options);
 
 } // namespace rc

@@ -2,10 +2,10 @@
 
 #include "client/exit_status.hpp"
 #include "client/failure.hpp"
-#include "client/job_listing.hpp"
 #include "common/bytes.hpp"
 #include "common/codec.hpp"
 #include "common/described_json.hpp"
+#include "common/job_listing.hpp"
 #include "common/limits.hpp"
 
 #include <functional>
@@ -63,7 +63,7 @@ asio::awaitable<void> ask(const Dial& dial, const Message& question, const TakeA
 asio::awaitable<void> list_jobs(const ClientOptions& options, const Reporter& reporter, const Dial& dial) {
     std::vector<ListedJob> jobs;
     const TakeAnswer take = [&](const Message& message, std::span<const std::byte> body) {
-        if (const auto* listed = std::get_if<Listed>(&message)) jobs.push_back({*listed, std::string(as_text(body))});
+        if (const auto* listed = std::get_if<Listed>(&message)) jobs.push_back({*listed, std::string(as_text(body)), {}});
         return std::holds_alternative<ListedAll>(message);
     };
     const Message question = Jobs{};

@@ -27,6 +27,8 @@ json::value ran_value(Ran ran) {
     return ran == Ran::yes;
 }
 
+constexpr int not_known = 255;
+
 std::string_view ran_text(Ran ran) {
     switch (ran) {
     case Ran::no: return "the command was not started";
@@ -62,6 +64,11 @@ void print_error(const std::string& text) {
     std::string line = "rcmd: ";
     line.append(text).append(row_end());
     write_all(STDERR_FILENO, as_bytes(line));
+}
+
+int Reporter::status_of(const Failure& failure) const {
+    const bool unknown = failure.status() == not_known && failure.ran() != Ran::no;
+    return unknown ? options_.unknown_status : failure.status();
 }
 
 void Reporter::note(const std::string& text) const {
@@ -108,7 +115,7 @@ int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
     if (!job.exit) {
         end_by_broken_pipe(*job.failure);
         explain(*job.failure);
-        return job.failure->status();
+        return status_of(*job.failure);
     }
     warn_of_early_end(*job.exit);
     note("job " + job.id() + " ended with status " + std::to_string(exit_status(*job.exit)));
@@ -160,7 +167,7 @@ int Reporter::failed(const Failure& failure) const {
         object({{"host", options_.target.host}, {"error", error_object(failure)}, {"started", ran_value(failure.ran())}});
     }
     explain(failure);
-    return failure.status();
+    return status_of(failure);
 }
 
 void Reporter::link_lost(const std::string& problem) const {

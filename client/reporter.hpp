@@ -43,6 +43,7 @@ public:
     int idle_link_lost(const Failure& failure) const;
 
 private:
+    [[nodiscard]] int status_of(const Failure& failure) const;
     void note(const std::string& text) const; // with -v
     void event(const boost::json::object& event) const;
     void explain(const Failure& failure) const;

@@ -15,11 +15,13 @@ namespace {
 
 constexpr std::chrono::milliseconds still_from_keyboard{200};
 constexpr std::chrono::seconds patience{5};
+// GNU timeout sends its signal to the process and to the group that the process is in: that is one wish, not two.
+constexpr std::chrono::milliseconds sent_twice{100};
 
 } // namespace
 
 Signals::Signals(const asio::any_io_executor& executor, Link& link) : link_(link), set_(executor) {
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP}) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP}) {
         struct sigaction current {};
         const bool ignored = ::sigaction(number, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
         if (!ignored) set_.add(number);
@@ -53,7 +55,12 @@ asio::awaitable<void> Signals::forward_from_terminal(RemoteJob& job) {
     co_await give_up(job);
 }
 
-asio::awaitable<void> Signals::another() { co_await next(); }
+asio::awaitable<void> Signals::another() {
+    const auto first = Clock::now();
+    do {
+        co_await next();
+    } while (Clock::now() - first < sent_twice);
+}
 
 asio::awaitable<void> Signals::give_up(RemoteJob& job) {
     link_.release(job);

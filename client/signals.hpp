@@ -19,8 +19,10 @@ public:
 
     // The number of the next one, but for TSTP.
     asio::awaitable<int> next();
+    // Just after one came: ends with the next one that is a wish of its own, which it is from 100 ms after the first.
+    asio::awaitable<void> another();
 
-    // Sends the first one to the job's process group; a second one ends this program with 255. Runs until it is cancelled.
+    // Sends the first one to the job's process group; another() ends this program with 255. Runs until it is cancelled.
     asio::awaitable<void> forward(RemoteJob& job);
     // The same while the job has the terminal, whose keys send none: so somebody wants this program to end, which it does after 5 s
     // also by itself. Interrupts that were typed just before the terminal became raw are the command's.
@@ -30,7 +32,6 @@ public:
     [[nodiscard]] std::optional<int> ending() const { return ending_; }
 
 private:
-    asio::awaitable<void> another();
     asio::awaitable<void> give_up(RemoteJob& job);
 
     Link& link_;

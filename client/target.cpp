@@ -60,6 +60,16 @@ std::optional<Target> parse_target(std::string_view text) {
     return target;
 }
 
+Place parse_place(std::string_view text) {
+    const std::size_t open = text.find('[');
+    const bool bracket = open == 0 || (open != text.npos && text[open - 1] == '@');
+    const std::size_t close = bracket ? text.find("]:", open) : text.npos;
+    const std::size_t colon = close != text.npos ? close + 1 : text.find(':');
+    const bool here = colon == text.npos || colon == 0 || text.find('/') < colon;
+    if (here) return {"", std::string(text)};
+    return {std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
+}
+
 std::optional<std::uint16_t> parse_port(std::string_view text) {
     const auto port = parse_number<std::uint16_t>(text);
     return port && *port > 0 ? port : std::nullopt;
@@ -81,6 +91,12 @@ std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
     constexpr std::int64_t longest = 10LL * 365 * 24 * 60 * 60;
     if (!number || *number < 1 || *number > longest / unit) return std::nullopt;
     return std::chrono::seconds(*number * unit);
+}
+
+std::optional<std::chrono::seconds> parse_keep(std::string_view text) {
+    const bool none =
+        text.starts_with('0') && (text.size() == 1 || (text.size() == 2 && std::string_view("smhd").find(text[1]) != text.npos));
+    return none ? std::chrono::seconds(0) : parse_duration(text);
 }
 
 std::optional<std::uint64_t> parse_offset(std::string_view text) { return parse_number<std::uint64_t>(text); }

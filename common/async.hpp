@@ -110,4 +110,18 @@ private:
     bool announced_ = false;
 };
 
+// A change that any number of coroutines wait for. An announcement is not kept: whoever waits looks first, in a loop, whether
+// there is anything to wait for.
+class Condition {
+public:
+    explicit Condition(const asio::any_io_executor& executor) : timer_(executor, asio::steady_timer::time_point::max()) {}
+
+    void notify_all() { timer_.cancel(); }
+
+    asio::awaitable<void> wait() { co_await timer_.async_wait(no_throw); }
+
+private:
+    asio::steady_timer timer_;
+};
+
 } // namespace rc

@@ -7,9 +7,12 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
+
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <functional>
 
 namespace rc {
@@ -100,9 +103,16 @@ bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
     return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+void wipe(std::span<std::byte> secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+
+// From the system: each job has a new id, and what OpenSSL does before it gives one takes longer.
 void fill_random(std::span<std::byte> out) {
-    if (RAND_bytes(output(out), static_cast<int>(out.size())) != 1) {
-        throw Error(ErrorCode::internal, "OpenSSL could not make random bytes");
+    constexpr std::size_t most = 256; // at a time, getentropy(3)
+    while (!out.empty()) {
+        const auto piece = out.first(std::min(out.size(), most));
+        if (::getentropy(piece.data(), piece.size()) != 0)
+            throw Error(ErrorCode::internal, std::string("the system has no random bytes: ") + std::strerror(errno));
+        out = out.subspan(piece.size());
     }
 }
 

@@ -19,11 +19,15 @@ using Salt = std::array<std::byte, salt_size>;
 using Nonce = std::array<std::byte, digest_size>;
 using Binding = std::array<std::byte, digest_size>; // exporter of the TLS connection, see tls.hpp
 
-// What a client knows of itself on one host.
+// Overwrites a secret that has been used, which the compiler would leave out as of no effect.
+void wipe(std::span<std::byte> secret);
+
+// What a client knows of itself on one host. Wiped at the end.
 struct ClientKeys {
     Digest client_key;
     Digest stored_key;
     Digest server_key;
+    ~ClientKeys() { wipe(client_key); }
 };
 
 // What a host keeps of a key.
@@ -31,6 +35,7 @@ struct Verifier {
     Salt salt;
     Digest stored_key;
     Digest server_key;
+    bool operator==(const Verifier&) const = default; // of two that the host has; not for what a peer says
 };
 
 // HMAC-SHA256 (RFC 2104). Throws Error{internal} if OpenSSL fails, as all functions here do.

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -46,8 +47,24 @@ bool is_harmless(std::string_view sequence) {
     if (sequence.size() == 1)
         return static_cast<unsigned char>(sequence[0]) >= 0x20 && sequence[0] != 0x7F && sequence[0] != '\\';
     const bool c1_control = sequence.size() == 2 && sequence[0] == '\xC2' && static_cast<unsigned char>(sequence[1]) < 0xA0;
-    const bool line_separator = sequence == "\xE2\x80\xA8" || sequence == "\xE2\x80\xA9";
-    return !c1_control && !line_separator;
+    // U+2028 to U+202E; U+2066 to U+2069.
+    const bool separator_or_override = sequence >= "\xE2\x80\xA8" && sequence <= "\xE2\x80\xAE";
+    const bool isolate = sequence >= "\xE2\x81\xA6" && sequence <= "\xE2\x81\xA9";
+    return !c1_control && !separator_or_override && !isolate;
+}
+
+// Of a whole UTF-8 sequence of at most three bytes.
+unsigned code_point(std::string_view sequence) {
+    constexpr std::array<unsigned, 4> payload{0, 0x7F, 0x1F, 0x0F};
+    unsigned code = static_cast<unsigned char>(sequence[0]) & payload.at(sequence.size());
+    for (const char c : sequence.substr(1)) code = code << 6 | (static_cast<unsigned char>(c) & 0x3FU);
+    return code;
+}
+
+void append_json_escape(std::string& out, unsigned code) {
+    std::array<char, 8> text{};
+    std::snprintf(text.data(), text.size(), "\\u%04x", code);
+    out += text.data();
 }
 
 } // namespace
@@ -82,6 +99,13 @@ std::string to_hex(std::span<const std::byte> bytes) {
     return text;
 }
 
+std::string to_lower(std::string_view text) {
+    std::string lower(text);
+    std::ranges::transform(
+        lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return lower;
+}
+
 bool is_utf8(std::string_view text) {
     while (!text.empty()) {
         const std::size_t length = utf8_length(text);
@@ -103,6 +127,19 @@ std::string escape(std::string_view text, std::size_t most) {
         rest.remove_prefix(sequence.size());
     }
     return cut ? out + "…" : out;
+}
+
+std::string escape_json(std::string_view json) {
+    constexpr unsigned replacement_character = 0xFFFD;
+    std::string out;
+    while (!json.empty()) {
+        const std::size_t length = utf8_length(json);
+        const std::string_view sequence = json.substr(0, length == 0 ? 1 : length);
+        if (length > 0 && (is_harmless(sequence) || sequence == "\\")) out += sequence;
+        else append_json_escape(out, length > 0 ? code_point(sequence) : replacement_character);
+        json.remove_prefix(sequence.size());
+    }
+    return out;
 }
 
 } // namespace rc

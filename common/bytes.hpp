@@ -27,14 +27,22 @@ std::optional<std::vector<std::byte>> from_base64(std::string_view text);
 // Lower-case hexadecimal.
 std::string to_hex(std::span<const std::byte> bytes);
 
+// With the ASCII letters in lower case.
+std::string to_lower(std::string_view text);
+
 // Whether `text` is UTF-8 (RFC 3629).
 bool is_utf8(std::string_view text);
 
 // What a peer sent is quoted in errors up to this many bytes, so that the error always fits into a message.
 inline constexpr std::size_t longest_quote = 64;
 
-// `text` fit for one line of a log or a terminal: control characters (C0, DEL, C1 and the Unicode line separators), bytes that are
-// not UTF-8 and backslashes become \n, \x1b, \\ and so on. At most `most` bytes of `text` are taken; what was cut is shown as …
+// `text` fit for one line of a log or a terminal: control characters (C0, DEL, C1, the Unicode line separators and those that change
+// the direction of writing), bytes that are not UTF-8 and backslashes become \n, \x1b, \\ and so on. At most `most` bytes of `text`
+// are taken; what was cut is shown as …
 std::string escape(std::string_view text, std::size_t most = 4096);
+
+// The same for serialized JSON without line breaks: those characters, which only its strings can have, become \u009b and so on,
+// bytes that are not UTF-8 the replacement character.
+std::string escape_json(std::string_view json);
 
 } // namespace rc

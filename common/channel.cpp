@@ -6,7 +6,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -37,13 +36,12 @@ void set_tcp_options(asio::ip::tcp::socket& socket) {
 } // namespace
 
 Channel::Channel(asio::ip::tcp::socket socket, asio::ssl::context& tls, Peer self)
-    : stream_(std::move(socket), tls), decoder_(self), self_(self) {
-    set_tcp_options(stream_.next_layer());
+    : stream_(std::move(socket), tls, self == Peer::server ? TlsRole::server : TlsRole::client), decoder_(self) {
+    set_tcp_options(stream_.socket());
 }
 
 asio::awaitable<void> Channel::handshake() {
-    const auto role = self_ == Peer::server ? asio::ssl::stream_base::server : asio::ssl::stream_base::client;
-    co_await stream_.async_handshake(role, asio::use_awaitable);
+    co_await stream_.handshake();
     secured_ = true;
 }
 
@@ -51,16 +49,21 @@ asio::awaitable<Incoming> Channel::receive() {
     for (;;) {
         if (std::optional<Incoming> incoming = decoder_.next()) co_return std::move(*incoming);
         const std::span<std::byte> space = decoder_.prepare();
-        decoder_.commit(co_await stream_.async_read_some(asio::buffer(space.data(), space.size()), asio::use_awaitable));
+        const std::size_t count = co_await stream_.read_some(space);
+        decoder_.commit(count);
     }
 }
 
+void Channel::put(std::string_view bytes) { stream_.put(bytes); }
+asio::awaitable<void> Channel::flush() { return stream_.flush(); }
+
 asio::awaitable<void> Channel::send(std::string_view frames) {
-    co_await asio::async_write(stream_, asio::buffer(frames), asio::use_awaitable);
+    put(frames);
+    co_await flush();
 }
 
 asio::awaitable<void> Channel::close_gently() {
-    asio::ip::tcp::socket& socket = stream_.next_layer();
+    asio::ip::tcp::socket& socket = stream_.socket();
     boost::system::error_code error;
     socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
     std::array<std::byte, 1024> thrown_away;
@@ -73,9 +76,10 @@ asio::awaitable<void> Channel::close_gently() {
 
 void Channel::close() {
     boost::system::error_code ignored;
-    stream_.next_layer().close(ignored);
+    stream_.socket().close(ignored);
 }
 
 Binding Channel::binding() { return channel_binding(stream_.native_handle()); }
+Fingerprint Channel::peer_fingerprint() { return rc::peer_fingerprint(stream_.native_handle()); }
 
 } // namespace rc

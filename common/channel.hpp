@@ -2,14 +2,15 @@
 #pragma once
 
 #include "common/auth.hpp"
+#include "common/identity.hpp"
 #include "common/message.hpp"
 #include "common/message_decoder.hpp"
 #include "common/sender.hpp"
+#include "common/tls_stream.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 
 #include <cstddef>
 #include <span>
@@ -32,7 +33,10 @@ public:
     // The next message that is legal in the current phase; it holds until the next call. Throws Error for anything else.
     boost::asio::awaitable<Incoming> receive();
 
-    boost::asio::awaitable<void> send(std::string_view frames) override;
+    void put(std::string_view bytes) override;
+    boost::asio::awaitable<void> flush() override;
+    // Both: `frames` are one or more whole frames.
+    boost::asio::awaitable<void> send(std::string_view frames);
 
     // Sends no more, and reads until the peer has closed, throwing away what it reads: closing at once could make the peer's
     // system discard the last message before it was read.
@@ -40,15 +44,16 @@ public:
 
     // At once; what is under way fails.
     void close();
+    [[nodiscard]] bool is_open() { return stream_.socket().is_open(); }
 
     void set_phase(Phase phase) { decoder_.set_phase(phase); }
     // See tls.hpp; after handshake().
     Binding binding();
+    Fingerprint peer_fingerprint();
 
 private:
-    boost::asio::ssl::stream<boost::asio::ip::tcp::socket> stream_;
+    TlsStream stream_;
     MessageDecoder decoder_;
-    Peer self_;
     bool secured_ = false;
 };
 

@@ -2,6 +2,8 @@
 
 #include "common/bytes.hpp"
 #include "common/described_json.hpp"
+#include "common/header_memory.hpp"
+#include "common/typed_header.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -105,15 +107,6 @@ void check_names(const T& message) {
     if constexpr (requires { message.job; }) check_job_id(message.job);
 }
 
-void check_body(std::string_view type, std::optional<std::size_t> limit, std::optional<std::uint64_t> size) {
-    if (!limit && size) throw Error(ErrorCode::bad_message, std::string(type) + " has no body, so no field 'size'");
-    if (limit && !size) throw Error(ErrorCode::bad_message, "field 'size' is missing");
-    if (limit && *size > *limit) {
-        throw Error(ErrorCode::too_large, "a body of " + std::to_string(*size) + " bytes, more than the " +
-                                              std::to_string(*limit) + " of " + std::string(type));
-    }
-}
-
 template <class T>
 Message read_message(const MessageRow<T>& row, const json::object& fields, std::optional<std::uint64_t> body_size) {
     check_body(row.name, row.body, body_size);
@@ -123,15 +116,6 @@ Message read_message(const MessageRow<T>& row, const json::object& fields, std::
     check_names(message);
     check_meaning(message);
     return message;
-}
-
-std::string take_type(json::object& fields) {
-    const json::value* type = fields.if_contains("type");
-    if (type == nullptr) throw Error(ErrorCode::bad_message, "field 'type' is missing");
-    if (!type->is_string()) throw Error(ErrorCode::bad_message, "field 'type' must be a string");
-    std::string name(type->get_string());
-    fields.erase("type");
-    return name;
 }
 
 } // namespace
@@ -157,7 +141,8 @@ std::string encode_message(const Message& message, std::size_t body_size) {
         [&](const auto& value) {
             using T = std::remove_cvref_t<decltype(value)>;
             constexpr auto& row = std::get<MessageRow<T>>(message_table);
-            json::object header;
+            HeaderMemory memory;
+            json::object header(memory.storage());
             header.emplace("type", row.name);
             append_fields(value, header);
             return encode_frame(std::move(header), row.body ? std::optional(body_size) : std::nullopt);

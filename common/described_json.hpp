@@ -66,19 +66,24 @@ using Members = boost::describe::describe_members<T, boost::describe::mod_public
 
 } // namespace detail
 
-inline boost::json::value to_json(bool value) { return value; }
-inline boost::json::value to_json(std::uint64_t value) { return value; }
-inline boost::json::value to_json(const std::string& value) { return boost::json::string(value); }
+// Where the fields of what is made live.
+using Storage = boost::json::storage_ptr;
+
+inline boost::json::value to_json(bool value, const Storage& storage) { return boost::json::value(value, storage); }
+inline boost::json::value to_json(std::uint64_t value, const Storage& storage) { return boost::json::value(value, storage); }
+inline boost::json::value to_json(const std::string& value, const Storage& storage) {
+    return boost::json::string(value, storage);
+}
 
 template <Enumeration E>
-boost::json::value to_json(E value) {
-    return boost::json::string(to_string(value));
+boost::json::value to_json(E value, const Storage& storage) {
+    return boost::json::string(to_string(value), storage);
 }
 
 template <class T>
-boost::json::value to_json(const std::vector<T>& values) {
-    boost::json::array array;
-    for (const auto& value : values) array.push_back(to_json(value));
+boost::json::value to_json(const std::vector<T>& values, const Storage& storage) {
+    boost::json::array array(storage);
+    for (const auto& value : values) array.push_back(to_json(value, storage));
     return array;
 }
 
@@ -87,8 +92,8 @@ template <class T>
 void append_fields(const T& value, boost::json::object& object);
 
 template <Described T>
-boost::json::value to_json(const T& value) {
-    boost::json::object object;
+boost::json::value to_json(const T& value, const Storage& storage) {
+    boost::json::object object(storage);
     append_fields(value, object);
     return object;
 }
@@ -98,9 +103,9 @@ void append_fields(const T& value, boost::json::object& object) {
     boost::mp11::mp_for_each<detail::Members<T>>([&](auto member) {
         const auto& field = value.*member.pointer;
         if constexpr (detail::is_optional<std::remove_cvref_t<decltype(field)>>) {
-            if (field) object.emplace(wire_name(member.name), to_json(*field));
+            if (field) object.emplace(wire_name(member.name), to_json(*field, object.storage()));
         } else {
-            object.emplace(wire_name(member.name), to_json(field));
+            object.emplace(wire_name(member.name), to_json(field, object.storage()));
         }
     });
 }

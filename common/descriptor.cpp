@@ -21,11 +21,12 @@ void Descriptor::close() {
 
 int Descriptor::release() { return std::exchange(fd_, -1); }
 
-int write_all(int fd, std::span<const std::byte> bytes) {
+int write_all(int fd, std::span<const std::byte> bytes, std::size_t* written) {
     while (!bytes.empty()) {
         const ssize_t count = ::write(fd, bytes.data(), bytes.size());
         if (count >= 0) {
             bytes = bytes.subspan(static_cast<std::size_t>(count));
+            if (written != nullptr) *written += static_cast<std::size_t>(count);
         } else if (errno == EAGAIN) {
             pollfd wait{fd, POLLOUT, 0};
             ::poll(&wait, 1, -1);

@@ -25,8 +25,7 @@ private:
     int fd_ = -1;
 };
 
-// Writes all of `bytes`, waiting where the descriptor is non-blocking and full. Returns 0 or the errno; then it is not known how
-// many bytes were written.
-int write_all(int fd, std::span<const std::byte> bytes);
+// Writes all of `bytes`, waiting where the descriptor is non-blocking and full. Returns 0 or the errno; `written`: how many bytes were.
+int write_all(int fd, std::span<const std::byte> bytes, std::size_t* written = nullptr);
 
 } // namespace rc

@@ -3,6 +3,8 @@
 
 #include <boost/describe/enum.hpp>
 
+#include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -23,10 +25,11 @@ BOOST_DEFINE_ENUM_CLASS(ErrorCode,
     auth_failed,         // the proof is wrong: unknown key id, wrong key, or not the host it claims to be
     login_timeout,       // the client did not authenticate within the grace time
     busy,                // a limit of the server is reached; for a job: of this connection's windows or jobs
+    penalty,             // too many proofs from this address were wrong; it must wait
     shutdown,            // the server is ending; for a job: it was not started for that reason
 
     // The job ends, or never starts; the connection goes on.
-    forbidden,       // this key may not do that: another user's name, an environment name that is reserved
+    forbidden,       // this key may not do that; for the connection: it opens nothing any more, or not from there
     unsupported,     // a part of the protocol that this server does not offer
     conflict,        // the job id has been used
     restarted,       // the request was first sent to another run of the daemon: it may have been run there
@@ -43,11 +46,15 @@ BOOST_DEFINE_ENUM_CLASS(ErrorCode,
 // a person: it names the thing; it is escaped by whoever shows it, not here.
 class Error : public std::runtime_error {
 public:
-    Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+    // `retry_after`: it may be worth another try then.
+    Error(ErrorCode code, const std::string& message, std::optional<std::chrono::seconds> retry_after = std::nullopt)
+        : std::runtime_error(message), code_(code), retry_after_(retry_after) {}
     [[nodiscard]] ErrorCode code() const { return code_; }
+    [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
 
 private:
     ErrorCode code_;
+    std::optional<std::chrono::seconds> retry_after_;
 };
 
 } // namespace rc

@@ -83,11 +83,15 @@ int sync_file(const std::filesystem::path& path) {
     return fd.is_open() && ::fsync(fd.get()) == 0 ? 0 : errno;
 }
 
+bool lock_open_file(int fd) {
+    struct flock all = whole_file();
+    return ::fcntl(fd, F_OFD_SETLK, &all) == 0;
+}
+
 Descriptor try_lock(const std::filesystem::path& file) {
     Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!lock.is_open()) fail(file, std::strerror(errno));
-    struct flock all = whole_file();
-    if (::fcntl(lock.get(), F_OFD_SETLK, &all) == 0) return lock;
+    if (lock_open_file(lock.get())) return lock;
     return {};
 }
 
@@ -120,6 +124,12 @@ std::filesystem::path home_directory() {
     if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') return home;
     if (const passwd* account = ::getpwuid(::geteuid()); account != nullptr) return account->pw_dir;
     throw Error(ErrorCode::internal, "no home directory: HOME is not set and this user has no account");
+}
+
+std::filesystem::path expand_home(const std::string& path) {
+    if (path == "~") return home_directory();
+    if (path.starts_with("~/")) return home_directory() / path.substr(2);
+    return path;
 }
 
 } // namespace rc

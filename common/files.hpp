@@ -23,6 +23,9 @@ void write_new(const std::filesystem::path& file, mode_t mode, const std::string
 // Brings what has been written to a file, or the names in a folder, to the disk. Returns errno, or 0.
 int sync_file(const std::filesystem::path& path);
 
+// Locks an open file, for as long as the descriptor, or what inherits it, is open. False: somebody else has it.
+bool lock_open_file(int fd);
+
 // Locks a file, which is made if it is missing, for as long as the descriptor, or what inherits it, is open; not open: somebody else
 // has it. Throws Error{internal} if there can be no such file.
 Descriptor try_lock(const std::filesystem::path& file);
@@ -37,5 +40,8 @@ void make_private_directories(const std::filesystem::path& directory);
 
 // What HOME names, or the account's home directory when that is not set. Throws Error{internal}.
 std::filesystem::path home_directory();
+
+// A path as a user writes it: `~` and `~/…` are in the home directory.
+std::filesystem::path expand_home(const std::string& path);
 
 } // namespace rc

@@ -1,6 +1,7 @@
 #include "common/frame.hpp"
 
 #include "common/error.hpp"
+#include "common/header_memory.hpp"
 #include "common/strict_json.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -43,7 +44,7 @@ std::span<std::byte> FrameDecoder::prepare() {
         begin_ = 0;
         if (buffer_.size() < end_ + room) buffer_.resize(end_ + room);
     }
-    return std::span(buffer_).subspan(end_);
+    return std::span(buffer_).subspan(end_, room);
 }
 
 void FrameDecoder::release_taken() {
@@ -81,7 +82,8 @@ std::optional<Frame> FrameDecoder::next(const CheckHeader& check) {
 
 void FrameDecoder::read_header(const CheckHeader& check) {
     const std::string_view text(reinterpret_cast<const char*>(buffer_.data() + begin_ + prefix), header_length_);
-    boost::json::object header = parse_object(text);
+    HeaderMemory memory;
+    boost::json::object header = parse_object(text, memory.storage());
     const std::optional<std::uint64_t> size = take_size(header);
     check(std::move(header), size);
     needed_ += static_cast<std::size_t>(size.value_or(0));

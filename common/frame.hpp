@@ -25,7 +25,7 @@ struct Frame {
 class FrameDecoder {
 public:
     // Called once for each frame as soon as its header is complete and before memory is taken for its body. `header`
-    // is without `size`; `size` is none when the header has none. Throws Error to refuse the frame.
+    // is without `size`, and its memory ends with the call; `size` is none when the header has none. Throws Error to refuse the frame.
     using CheckHeader = std::function<void(boost::json::object header, std::optional<std::uint64_t> size)>;
 
     // `header_limit`: bytes.
@@ -33,7 +33,8 @@ public:
 
     void set_header_limit(std::size_t bytes) { header_limit_ = bytes; }
 
-    // Room for at least one byte to read into; as much as the frame under way still needs, if that is known.
+    // Room for at least one byte to read into; for just what the frame under way still needs, if that is much: then nothing of the next one
+    // has to be moved to the front.
     std::span<std::byte> prepare();
 
     // `size` bytes of what prepare() gave have been filled.

@@ -22,8 +22,11 @@ asio::awaitable<Incoming> LocalChannel::receive() {
     }
 }
 
-asio::awaitable<void> LocalChannel::send(std::string_view frames) {
-    co_await asio::async_write(socket_, asio::buffer(frames), asio::use_awaitable);
+void LocalChannel::put(std::string_view bytes) { to_send_ += bytes; }
+
+asio::awaitable<void> LocalChannel::flush() {
+    const std::string bytes = std::exchange(to_send_, {});
+    co_await asio::async_write(socket_, asio::buffer(bytes), asio::use_awaitable);
 }
 
 void LocalChannel::close() {

@@ -21,12 +21,14 @@ public:
     // The next message; it holds until the next call. Throws Error for what is not legal, boost::system::system_error when the
     // connection ends.
     boost::asio::awaitable<Incoming> receive();
-    boost::asio::awaitable<void> send(std::string_view frames) override;
+    void put(std::string_view bytes) override;
+    boost::asio::awaitable<void> flush() override;
     // At once; what is under way fails.
     void close();
 
 private:
     boost::asio::local::stream_protocol::socket socket_;
+    std::string to_send_;
     MessageDecoder decoder_;
 };
 

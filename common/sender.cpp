@@ -7,8 +7,10 @@ namespace rc {
 
 namespace {
 
-// Frames are gathered up to here before they are written, so that a short command's whole answer is one TLS record.
-constexpr std::size_t gather = 8 * 1024;
+// Frames are gathered up to here before they are sent, so that the pieces of a long output go out by few calls.
+constexpr std::size_t gather = 128 * 1024;
+// Bodies from here on are not copied to what stands before them: a short command's whole answer is one TLS record.
+constexpr std::size_t large = 4 * 1024;
 constexpr std::size_t most_queued = 64 * 1024;
 
 } // namespace
@@ -41,16 +43,30 @@ asio::awaitable<void> Sender::run() {
 
 // The bytes are copied: a peer that does not read must not hold a stream that goes on over another connection meanwhile.
 asio::awaitable<void> Sender::send_all(bool flush) {
-    std::string frames;
+    std::string small;
+    std::size_t gathered = 0;
+    const auto put = [this](std::string& text) {
+        if (!text.empty()) sink_.put(text);
+        text.clear();
+    };
     while (std::optional<Outgoing> outgoing = outbox_.next(flush)) {
-        frames.append(outgoing->frame).append(as_text(outgoing->body));
-        if (frames.size() > gather) {
-            co_await sink_.send(frames);
-            frames.clear();
+        gathered += outgoing->frame.size() + outgoing->body.size();
+        small += outgoing->frame;
+        if (outgoing->body.size() < large) {
+            small += as_text(outgoing->body);
+        } else {
+            put(small);
+            sink_.put(as_text(outgoing->body));
         }
-        sent_.notify();
+        if (gathered > gather) {
+            put(small);
+            co_await sink_.flush();
+            gathered = 0;
+        }
+        sent_.notify_all();
     }
-    if (!frames.empty()) co_await sink_.send(frames);
+    put(small);
+    if (gathered > 0) co_await sink_.flush();
 }
 
 void Sender::finish() {

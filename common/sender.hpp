@@ -13,8 +13,10 @@ namespace rc {
 class FrameSink {
 public:
     virtual ~FrameSink() = default;
-    // `frames`: one or more whole frames, which must outlive the call.
-    virtual asio::awaitable<void> send(std::string_view frames) = 0;
+    // Takes a copy of `bytes`, which are frames or parts of one, behind those that it has already.
+    virtual void put(std::string_view bytes) = 0;
+    // Sends what it has been given. Throws when the connection fails.
+    virtual asio::awaitable<void> flush() = 0;
 };
 
 class Sender {
@@ -32,7 +34,7 @@ public:
     void finish();
 
     // Ends when few control messages are waiting: whoever answers a peer waits here, so that one that asks without reading
-    // answers cannot fill the memory.
+    // answers cannot fill the memory. Several may wait.
     asio::awaitable<void> room();
 
 private:
@@ -41,7 +43,7 @@ private:
     FrameSink& sink_;
     Outbox& outbox_;
     Event ready_;
-    Event sent_;
+    Condition sent_; // what was waiting is less
     bool finishing_ = false;
 };
 

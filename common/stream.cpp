@@ -16,10 +16,21 @@ namespace {
 
 } // namespace
 
+std::size_t SendStream::room() const {
+    if (stopped_ || closed_ || end_ >= limit_) return 0;
+    return static_cast<std::size_t>(std::min<std::uint64_t>(ring_.room(), limit_ - end_));
+}
+
 std::span<std::byte> SendStream::prepare() {
-    if (stopped_ || closed_ || end_ >= limit_) return {};
+    if (room() == 0) return {};
     const std::span<std::byte> space = ring_.prepare();
-    return space.first(static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), limit_ - end_)));
+    return space.first(std::min(space.size(), room()));
+}
+
+void SendStream::put(std::span<const std::byte> bytes) {
+    if (stopped_) return;
+    ring_.append(bytes);
+    end_ += bytes.size();
 }
 
 void SendStream::commit(std::size_t count) {

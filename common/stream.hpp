@@ -27,6 +27,9 @@ public:
     // Producer. prepare() is empty while the window is full; a stopped stream takes nothing.
     std::span<std::byte> prepare();
     void commit(std::size_t count);
+    // The same for bytes that are elsewhere, at most room() of them: the stream takes memory when there are some.
+    [[nodiscard]] std::size_t room() const;
+    void put(std::span<const std::byte> bytes);
     void close() { closed_ = true; }
 
     // Sender. Up to `most` contiguous bytes that have not been sent yet, from offset sent(); marks them as sent.

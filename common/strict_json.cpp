@@ -65,11 +65,11 @@ std::size_t count_written(std::string_view text) {
 
 } // namespace
 
-json::object parse_object(std::string_view text) {
+json::object parse_object(std::string_view text, json::storage_ptr storage) {
     json::parse_options options;
     options.max_depth = limits::json_depth;
     boost::system::error_code error;
-    json::value value = json::parse(text, error, {}, options);
+    json::value value = json::parse(text, error, std::move(storage), options);
     if (error) throw Error(ErrorCode::bad_frame, "the header is not JSON: " + error.message());
     if (!value.is_object()) throw Error(ErrorCode::bad_frame, "the header is not a JSON object");
     if (count_kept(value) != count_written(text)) throw Error(ErrorCode::bad_frame, "the header has a field twice");

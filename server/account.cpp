@@ -4,22 +4,38 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <shadow.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
+#include <string_view>
 
 namespace rc {
 
 namespace {
 
-// A shell that only turns people away is for other ways in: user= in a key's line is root's word that commands may run as that
-// account, of which `nobody` is the usual example.
+constexpr std::int64_t seconds_a_day = 24 * 60 * 60;
+
+bool turns_away(std::string_view shell) { return shell.ends_with("/nologin") || shell.ends_with("/false"); }
+
+// Who is not root's server runs commands as its own account, which may be a service's.
 std::string shell_of(const passwd& entry) {
     const std::string shell = entry.pw_shell;
-    const bool refuses = shell.ends_with("/nologin") || shell.ends_with("/false");
-    return shell.empty() || refuses ? "/bin/sh" : shell;
+    return shell.empty() || turns_away(shell) ? "/bin/sh" : shell;
+}
+
+bool is_file(const char* path) { return ::access(path, F_OK) == 0; }
+
+// The day on which the account expires, counted from 1970; nothing: never, or there is no such entry.
+std::optional<std::int64_t> expiry_of(const std::string& name) {
+    spwd entry{};
+    spwd* found = nullptr;
+    std::vector<char> memory(1024);
+    while (::getspnam_r(name.c_str(), &entry, memory.data(), memory.size(), &found) == ERANGE) memory.resize(memory.size() * 2);
+    return found != nullptr && found->sp_expire > 0 ? std::optional<std::int64_t>(found->sp_expire) : std::nullopt;
 }
 
 template <class Lookup>
@@ -46,8 +62,30 @@ Account look_up(const std::string& what, Lookup lookup) {
 
 } // namespace
 
+void check_open(const AccountFacts& facts) {
+    if (turns_away(facts.shell))
+        throw Error(ErrorCode::forbidden, "the account " + facts.name + " is not for commands: its shell is " + facts.shell);
+    if (facts.expires && facts.today >= *facts.expires)
+        throw Error(ErrorCode::forbidden, "the account " + facts.name + " has expired");
+    if (facts.only_root && !facts.is_root)
+        throw Error(ErrorCode::forbidden, "the host lets nobody but root in for now (/etc/nologin)");
+}
+
 Account find_account(const std::string& name) {
-    return look_up(name, [&](auto... out) { return ::getpwnam_r(name.c_str(), out...); });
+    AccountFacts facts;
+    const auto by_name = [&](passwd* entry, char* memory, std::size_t size, passwd** found) {
+        const int problem = ::getpwnam_r(name.c_str(), entry, memory, size, found);
+        if (problem == 0 && *found != nullptr) facts.shell = entry->pw_shell;
+        return problem;
+    };
+    Account account = look_up(name, by_name);
+    facts.name = name;
+    facts.is_root = account.uid == 0;
+    facts.expires = expiry_of(name);
+    facts.today = std::time(nullptr) / seconds_a_day;
+    facts.only_root = is_file("/etc/nologin") || is_file("/run/nologin");
+    check_open(facts);
+    return account;
 }
 
 Account own_account() {
@@ -55,16 +93,25 @@ Account own_account() {
 }
 
 Account choose_account(const AuthorizedKey& key, const std::string& asked) {
-    if (!asked.empty() && !key.users.empty() && !std::ranges::count(key.users, asked)) {
+    if (!asked.empty() && !key.options.users.empty() && !std::ranges::count(key.options.users, asked)) {
         throw Error(ErrorCode::forbidden, "this key may not run commands as " + asked);
     }
-    if (::geteuid() == 0) return find_account(asked.empty() ? key.users.front() : asked);
+    if (::geteuid() == 0) return find_account(asked.empty() ? key.options.users.front() : asked);
     Account own = own_account();
-    const bool allowed = key.users.empty() || std::ranges::count(key.users, own.name) > 0;
+    const bool allowed = key.options.users.empty() || std::ranges::count(key.options.users, own.name) > 0;
     if (!allowed || (!asked.empty() && asked != own.name)) {
         throw Error(ErrorCode::forbidden, "this server runs commands as " + own.name + " only");
     }
     return own;
+}
+
+const Account& RecentAccount::choose(const AuthorizedKey& key, const std::string& asked) {
+    const auto now = Clock::now();
+    if (!account_ || now >= until_) {
+        account_ = choose_account(key, asked);
+        until_ = now + std::chrono::seconds(1);
+    }
+    return *account_;
 }
 
 } // namespace rc

@@ -18,16 +18,6 @@ namespace {
 constexpr std::size_t largest_file = 16 * 1024 * 1024;
 constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
 
-std::vector<std::string_view> split(std::string_view text, std::string_view separators) {
-    std::vector<std::string_view> parts;
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find_first_of(separators), text.size());
-        if (end > 0) parts.push_back(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return parts;
-}
-
 template <class Array>
 Array take_base64(std::string_view text, const char* what) {
     const auto bytes = from_base64(text);
@@ -40,21 +30,6 @@ Array take_base64(std::string_view text, const char* what) {
     return array;
 }
 
-void take_option(std::string_view option, AuthorizedKey& key) {
-    constexpr std::string_view user = "user=";
-    if (!option.starts_with(user)) {
-        throw Error(ErrorCode::unsupported, "unknown option '" + escape(option, 64) + "'");
-    }
-    if (!key.users.empty()) throw Error(ErrorCode::bad_message, "user= is there twice");
-    for (std::string_view rest = option.substr(user.size());;) {
-        const std::size_t end = std::min(rest.find(','), rest.size());
-        if (end == 0) throw Error(ErrorCode::bad_message, "user= has an empty name");
-        key.users.emplace_back(rest.substr(0, end));
-        if (end == rest.size()) return;
-        rest.remove_prefix(end + 1);
-    }
-}
-
 void add_problem(AuthorizedKeys& result, std::size_t line, const std::string& problem) {
     result.problems.push_back("line " + std::to_string(line) + ": " + problem);
 }
@@ -64,7 +39,8 @@ void refuse_other_users(AuthorizedKeys& result) {
     const std::string own = own_account().name;
     std::erase_if(result.keys, [&](const auto& entry) {
         const AuthorizedKey& key = entry.second;
-        const bool usable = key.users.empty() || std::ranges::count(key.users, own) > 0;
+        const std::vector<std::string>& users = key.options.users;
+        const bool usable = users.empty() || std::ranges::count(users, own) > 0;
         if (!usable)
             add_problem(result, key.line, "user= does not name " + own + ", and this server runs commands as nobody else");
         return !usable;
@@ -72,8 +48,10 @@ void refuse_other_users(AuthorizedKeys& result) {
 }
 
 void take_line(std::string_view line, std::size_t number, bool need_user, AuthorizedKeys& result) {
-    const std::vector<std::string_view> words = split(line, " \t\r");
-    if (words.empty() || words.front().starts_with('#')) return;
+    const std::size_t begin = line.find_first_not_of(" \t\r");
+    if (begin == std::string_view::npos || line[begin] == '#') return;
+    if (line.size() > longest_line) throw Error(ErrorCode::too_large, "longer than " + std::to_string(longest_line) + " bytes");
+    const std::vector<std::string> words = split_line(line);
     if (words.size() < 5) throw Error(ErrorCode::bad_message, "not KEY_ID hmac-sha256 SALT STOREDKEY SERVERKEY");
     if (!valid_key_id(words[0])) throw Error(ErrorCode::bad_message, "'" + escape(words[0], 64) + "' is not a key id");
     if (words[1] != "hmac-sha256") throw Error(ErrorCode::unsupported, "unknown kind of key '" + escape(words[1], 64) + "'");
@@ -82,13 +60,14 @@ void take_line(std::string_view line, std::size_t number, bool need_user, Author
     key.verifier.salt = take_base64<Salt>(words[2], "salt");
     key.verifier.stored_key = take_base64<Digest>(words[3], "stored key");
     key.verifier.server_key = take_base64<Digest>(words[4], "server key");
-    for (const std::string_view option : std::span(words).subspan(5)) take_option(option, key);
-    if (need_user && key.users.empty()) {
+    for (const std::string& option : std::span(words).subspan(5)) take_option(option, key.options);
+    if (need_user && key.options.users.empty()) {
         throw Error(
             ErrorCode::forbidden, "no user=NAME, which a server that is run by root needs to know whom to run commands as");
     }
+    result.some_expire = result.some_expire || key.options.expires;
     if (!result.keys.emplace(words[0], std::move(key)).second) {
-        throw Error(ErrorCode::conflict, "key id '" + std::string(words[0]) + "' is on an earlier line already");
+        throw Error(ErrorCode::conflict, "key id '" + words[0] + "' is on an earlier line already");
     }
 }
 

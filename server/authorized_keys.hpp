@@ -2,7 +2,9 @@
 #pragma once
 
 #include "common/auth.hpp"
+#include "server/key_options.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -13,16 +15,20 @@ namespace rc {
 
 struct AuthorizedKey {
     Verifier verifier;
-    std::size_t line{};             // where it stands in the file, from 1
-    std::vector<std::string> users; // that it may run commands as, the first by default; empty: none was named
+    std::size_t line{}; // where it stands in the file, from 1
+    KeyOptions options;
 };
 
-// The keys of a file as it was when it was read. Lines: `KEY_ID hmac-sha256 SALT STOREDKEY SERVERKEY [user=NAME[,NAME…]]`,
-// the three in base64; empty lines and lines that begin with # are skipped.
+// The keys of a file as it was when it was read. Lines: `KEY_ID hmac-sha256 SALT STOREDKEY SERVERKEY [OPTION…]`, the three in base64;
+// empty lines and lines that begin with # are skipped.
 struct AuthorizedKeys {
     std::map<std::string, AuthorizedKey, std::less<>> keys;
     std::vector<std::string> problems; // a line each of which was refused, with its number; the others are valid
+    bool some_expire = false;
+    bool readable = true; // false: nobody knows what is in the file now
 };
+
+inline constexpr std::size_t longest_line = 32 * 1024; // bytes
 
 // `need_user`: refuse lines without user=, because the server runs as root. Never fails: what it cannot take is a problem.
 AuthorizedKeys parse_authorized_keys(std::string_view text, bool need_user);

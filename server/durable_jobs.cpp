@@ -60,6 +60,14 @@ std::optional<JobDirectory> DurableJobs::find(const std::string& key, const std:
     return job.phase() != JobPhase::missing ? std::optional(job) : std::nullopt;
 }
 
+std::vector<std::string> DurableJobs::keys() const {
+    std::vector<std::string> keys;
+    for (const fs::path& entry : entries_of(directory_)) {
+        if (valid_key_id(entry.filename().string())) keys.push_back(entry.filename().string());
+    }
+    return keys;
+}
+
 std::vector<JobDirectory> DurableJobs::of_key(const std::string& key) const {
     std::vector<JobDirectory> jobs;
     for (const fs::path& entry : entries_of(directory_ / key)) {
@@ -67,6 +75,11 @@ std::vector<JobDirectory> DurableJobs::of_key(const std::string& key) const {
         if (valid_job_id(job.id()) && job.phase() != JobPhase::missing) jobs.push_back(job);
     }
     return jobs;
+}
+
+std::size_t DurableJobs::running(const std::string& key) const {
+    const auto runs = [](const JobDirectory& job) { return !is_over(job.phase()); };
+    return static_cast<std::size_t>(std::ranges::count_if(of_key(key), runs));
 }
 
 JobDirectory DurableJobs::start(const asio::any_io_executor& executor, const JobRecord& record) {

@@ -18,6 +18,9 @@
 
 namespace rc {
 
+// Where they are.
+inline std::filesystem::path jobs_directory(const std::filesystem::path& state_dir) { return state_dir / "jobs"; }
+
 class DurableJobs {
 public:
     // `directory`: made when the first job needs it.
@@ -26,6 +29,7 @@ public:
 
     [[nodiscard]] std::optional<JobDirectory> find(const std::string& key, const std::string& id) const;
     [[nodiscard]] std::vector<JobDirectory> of_key(const std::string& key) const;
+    [[nodiscard]] std::vector<std::string> keys() const; // that have or had any
 
     // Makes the job and starts its supervisor; nothing happens if it is there already. `executor` is where the supervisor's end is waited for. Throws
     // Error{busy} if the jobs take all the room they may have, Error{internal}.
@@ -43,6 +47,8 @@ public:
 
     // Supervisors that this daemon started and that run.
     [[nodiscard]] std::size_t running() const { return running_; }
+    // Those of a key that are not over, whoever started them.
+    [[nodiscard]] std::size_t running(const std::string& key) const;
 
 private:
     [[nodiscard]] std::filesystem::path path_of(const std::string& key, const std::string& id) const {

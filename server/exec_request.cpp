@@ -37,6 +37,14 @@ ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body)
     return request;
 }
 
+std::string command_of(const Exec& exec, std::span<const std::byte> body) {
+    try {
+        return one_line(read_exec_request(exec, body).words);
+    } catch (const Error&) {
+        return {};
+    }
+}
+
 std::string one_line(const std::vector<std::string>& words) {
     std::string text;
     for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;

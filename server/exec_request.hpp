@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,10 +16,14 @@ struct ExecRequest {
     std::vector<std::string> words;       // one in the modes shell and subsystem, one or more in argv
     std::string directory;                // empty: the home directory
     std::vector<std::string> environment; // NAME=VALUE
+    std::optional<std::string> original;  // what was asked for, when a forced command runs instead
 };
 
 // Throws Error{bad_message} if the body is not what PROTOCOL.md section 3 says.
 ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body);
+
+// What is asked for as one_line() shows it; nothing if the body is not what it should be.
+std::string command_of(const Exec& exec, std::span<const std::byte> body);
 
 // The words with blanks between them, for a person to read.
 std::string one_line(const std::vector<std::string>& words);

@@ -9,6 +9,8 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -21,6 +23,14 @@ namespace {
 std::span<const int> steps_of(ExitReason reason) {
     static constexpr std::array steps{SIGHUP, SIGTERM, SIGKILL};
     return reason == ExitReason::timeout ? std::span(steps).subspan(1) : std::span(steps);
+}
+
+// Linux's default. A command that fills it is held up less by a larger one; where that is refused, the default one will do.
+constexpr std::size_t usual_pipe = 64 * 1024;
+
+bool widen(int pipe) {
+    ::fcntl(pipe, F_SETPIPE_SZ, 256 * 1024);
+    return true;
 }
 
 } // namespace
@@ -47,7 +57,7 @@ Job::Job(
 
 asio::awaitable<void> Job::run() {
     const auto self = shared_from_this();
-    co_await race(collect_output(), feed_input(), enforce_end());
+    co_await join(collect_output(), feed_input(), enforce_end());
     finish();
 }
 
@@ -158,15 +168,28 @@ asio::awaitable<void> Job::collect_output() {
     } else {
         co_await join(pump(*child_.output, StreamName::stdout_, output_room_), await_exit());
     }
+    let_others_end();
+}
+
+// To cancel them would take longer than all else that they do.
+void Job::let_others_end() {
+    over_ = true;
+    input_ready_.notify();
+    if (child_.input && child_.input->is_open()) child_.input->cancel();
+    end_asked_.notify();
 }
 
 asio::awaitable<void> Job::pump(asio::readable_pipe& pipe, StreamName name, Event& room) {
     SendStream& stream = *streams_.sender(name);
-    std::array<std::byte, 4096> thrown_away; // NOLINT: written before it is read
+    std::array<std::byte, 4096> little; // NOLINT: written before it is read
+    bool first = true;                  // most commands write nothing, and the stream takes no memory then
+    bool wide = false;
     for (;;) {
-        std::span<std::byte> space = stream.prepare();
-        if (discard_) space = thrown_away;
+        std::span<std::byte> space;
+        if (discard_) space = little;
         else if (stream.stopped()) break;
+        else if (first) space = std::span(little).first(std::min(little.size(), stream.room()));
+        else space = stream.prepare();
         if (space.empty()) {
             co_await room.wait();
             continue;
@@ -177,7 +200,12 @@ asio::awaitable<void> Job::pump(asio::readable_pipe& pipe, StreamName name, Even
         const auto [error, count] = co_await pipe.async_read_some(asio::buffer(space.data(), space.size()), no_throw);
         --reading_;
         active_ = Clock::now();
-        if (count > 0 && !discard_) stream.commit(count);
+        if (count > 0 && !discard_) {
+            if (first) stream.put(std::span(little).first(count));
+            else stream.commit(count);
+            first = false;
+        }
+        if (count >= usual_pipe && !wide) wide = widen(pipe.native_handle());
         streams_.on_ready();
         if (open_ || (error && error != asio::error::operation_aborted)) break;
     }
@@ -224,14 +252,15 @@ asio::awaitable<void> Job::take_unread() {
 asio::awaitable<void> Job::feed_input() {
     if (RecvStream* stream = streams_.receiver(StreamName::stdin_)) {
         co_await write_input(*stream);
+        if (over_) co_return;
         if (held_) let_go();
         if (!input_over_) child_.close_input();
     }
-    co_await wait_forever();
 }
 
 asio::awaitable<void> Job::write_input(RecvStream& stream) {
-    while (!stream.drained() && !input_over_) {
+    bool wide = child_.on_terminal();
+    while (!stream.drained() && !input_over_ && !over_) {
         const std::span<const std::byte> bytes = stream.readable();
         if (bytes.empty()) {
             co_await input_ready_.wait();
@@ -239,6 +268,7 @@ asio::awaitable<void> Job::write_input(RecvStream& stream) {
         }
         const auto [error, count] = co_await child_.input->async_write_some(asio::buffer(bytes.data(), bytes.size()), no_throw);
         note_input(bytes.first(count));
+        if (count >= usual_pipe && !wide) wide = widen(child_.input->native_handle());
         stream.consume(count);
         if (error) { // nobody reads it any more
             streams_.stop_receiving(StreamName::stdin_);
@@ -264,15 +294,17 @@ void Job::let_go() {
 asio::awaitable<void> Job::enforce_end() {
     while (!ending_) {
         co_await end_asked_.wait_until(std::min(time_limit(), linger_end_));
+        if (over_) co_return;
         if (Clock::now() >= linger_end_) end(ExitReason::abandoned);
         else if (!ending_ && Clock::now() >= time_limit()) ending_ = ExitReason::timeout;
     }
     progress_.notify();
     for (const int number : steps_of(*ending_)) {
-        child_.signal_group(number);
-        co_await sleep_for(ending_step);
+        child_.signal_all(number);
+        const auto next = Clock::now() + ending_step;
+        while (!over_ && Clock::now() < next) co_await end_asked_.wait_until(next);
+        if (over_) co_return;
     }
-    co_await wait_forever();
 }
 
 Clock::time_point Job::time_limit() const { return options_.timeout ? started_ + *options_.timeout : Clock::time_point::max(); }

@@ -126,6 +126,7 @@ private:
     void take_one(const Keep& message, std::span<const std::byte> body);
     void linger_until(Clock::time_point end);
     asio::awaitable<void> collect_output();
+    void let_others_end();
     asio::awaitable<void> pump(asio::readable_pipe& pipe, StreamName name, Event& room);
     asio::awaitable<void> await_exit();
     asio::awaitable<void> feed_input();
@@ -163,6 +164,7 @@ private:
     std::optional<ExitReason> ending_;
     bool discard_ = false; // nobody will read the output
     bool command_ended_ = false;
+    bool over_ = false; // the command has ended, and its output has been taken or given up
     bool open_ = false; // the output was not at its end
     bool finished_ = false;
     std::optional<Exit> exit_;

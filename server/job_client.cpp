@@ -57,9 +57,9 @@ public:
         : sender_(*this, outbox_, here), credit_(here), closed_(here), there_(std::move(there)), listener_(std::move(listener)),
           id_(std::move(id)) {}
 
-    void open(const std::shared_ptr<Job>& job, const JobClaim& claim) {
+    void open(const GetJob& get, const JobClaim& claim) {
         try {
-            if (!job) throw Error(ErrorCode::no_such_job, "there is no such job");
+            const std::shared_ptr<Job> job = get();
             const Message answer = job->attach(*this, claim);
             job_ = job;
             outbox_.push(answer);
@@ -97,11 +97,13 @@ public:
         });
     }
 
-    asio::awaitable<void> send(std::string_view frames) override {
+    void put(std::string_view bytes) override { to_send_ += bytes; }
+
+    asio::awaitable<void> flush() override {
         while (under_way_ >= most_under_way) co_await credit_.wait();
         ++under_way_;
         const auto executor = co_await asio::this_coro::executor;
-        asio::post(there_, [listener = listener_, bytes = std::string(frames), executor, self = weak_from_this()] {
+        asio::post(there_, [listener = listener_, bytes = std::exchange(to_send_, {}), executor, self = weak_from_this()] {
             const auto taken = [executor, self] {
                 asio::post(executor, [self] {
                     if (const auto relay = self.lock()) relay->has_taken();
@@ -133,6 +135,7 @@ private:
 
     Outbox outbox_;
     Sender sender_;
+    std::string to_send_;
     Event credit_;
     Event closed_;
     asio::any_io_executor there_;
@@ -145,14 +148,14 @@ private:
 // On the connection's thread. The relay is reached through a place that only the job's thread looks into.
 class DistantHandle : public JobHandle {
 public:
-    DistantHandle(const JobPlace& place, const JobClaim& claim, const asio::any_io_executor& executor,
-        const std::shared_ptr<JobListener>& listener, const std::atomic<bool>& ended)
-        : there_(place.executor), ended_(ended) {
-        asio::post(there_, [relay = relay_, place, claim, executor, listener] {
-            const auto made = std::make_shared<Relay>(place.executor, executor, listener, claim.attach.job);
+    DistantHandle(const asio::any_io_executor& there, const GetJob& get, const JobClaim& claim,
+        const asio::any_io_executor& executor, const std::shared_ptr<JobListener>& listener, const std::atomic<bool>& ended)
+        : there_(there), ended_(ended) {
+        asio::post(there_, [relay = relay_, there, get, claim, executor, listener] {
+            const auto made = std::make_shared<Relay>(there, executor, listener, claim.attach.job);
             *relay = made;
-            made->open(place.job->lock(), claim);
-            asio::co_spawn(place.executor, made->run(), asio::detached);
+            made->open(get, claim);
+            asio::co_spawn(there, made->run(), asio::detached);
         });
     }
     ~DistantHandle() override {
@@ -191,9 +194,9 @@ std::unique_ptr<JobHandle> hold_job(
     return std::make_unique<NearHandle>(job, claim, outbox, listener);
 }
 
-std::unique_ptr<JobHandle> hold_distant_job(const JobPlace& place, const JobClaim& claim, const asio::any_io_executor& executor,
-    const std::shared_ptr<JobListener>& listener, const std::atomic<bool>& ended) {
-    return std::make_unique<DistantHandle>(place, claim, executor, listener, ended);
+std::unique_ptr<JobHandle> hold_distant_job(const asio::any_io_executor& there, const GetJob& get, const JobClaim& claim,
+    const asio::any_io_executor& executor, const std::shared_ptr<JobListener>& listener, const std::atomic<bool>& ended) {
+    return std::make_unique<DistantHandle>(there, get, claim, executor, listener, ended);
 }
 
 } // namespace rc

@@ -4,7 +4,6 @@
 #include "common/error.hpp"
 #include "common/outbox.hpp"
 #include "server/job.hpp"
-#include "server/job_table.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -40,8 +39,12 @@ public:
 std::unique_ptr<JobHandle> hold_job(
     const std::shared_ptr<Job>& job, const JobClaim& claim, Outbox& outbox, const std::shared_ptr<JobListener>& listener);
 
-// Of a job that lives on another thread; `executor`: this one's. `ended`: of the service; no thread runs any more.
-std::unique_ptr<JobHandle> hold_distant_job(const JobPlace& place, const JobClaim& claim,
+// Finds a job on its thread, or starts it there. Throws Error for on_refused.
+using GetJob = std::function<std::shared_ptr<Job>()>;
+
+// Of a job that lives, or will live, on another thread, `there`, or on this one behind what is queued; `executor`: this one's. `ended`: of the
+// service; no thread runs any more.
+std::unique_ptr<JobHandle> hold_distant_job(const boost::asio::any_io_executor& there, const GetJob& get, const JobClaim& claim,
     const boost::asio::any_io_executor& executor, const std::shared_ptr<JobListener>& listener, const std::atomic<bool>& ended);
 
 } // namespace rc

@@ -6,14 +6,14 @@
 #include "common/described_json.hpp"
 #include "common/files.hpp"
 #include "common/message_decoder.hpp"
+#include "server/authorized_keys.hpp"
+#include "server/local_socket.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,9 +29,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr mode_t readable_by_others = S_IRWXG | S_IRWXO;
-constexpr std::size_t largest_record = 2 * limits::header + limits::exec_body + 64;
+// A line of a key may grow sixfold as JSON.
+constexpr std::size_t largest_record = 2 * limits::header + limits::exec_body + 6 * longest_line + 64;
 constexpr std::size_t frame_prefix = 4; // the length of a header
-constexpr int backlog = 128;
 constexpr auto fresh_prefix = ".new-";
 constexpr auto gone_prefix = ".gone-";
 
@@ -41,8 +41,9 @@ struct Asked {
     std::string from;
     std::string user;
     std::uint64_t time{};
+    Restrictions restrictions;
 };
-BOOST_DESCRIBE_STRUCT(Asked, (), (key, from, user, time))
+BOOST_DESCRIBE_STRUCT(Asked, (), (key, from, user, time, restrictions))
 
 [[noreturn]] void fail(const fs::path& path, int reason) {
     throw Error(ErrorCode::internal, path.string() + ": " + std::strerror(reason));
@@ -75,7 +76,7 @@ std::pair<Wanted, std::string> decode_one(std::string_view text, Peer receiver) 
 
 std::string encode_record(const JobRecord& record) {
     boost::json::object asked;
-    append_fields(Asked{record.key_id, record.address, record.user, record.asked}, asked);
+    append_fields(Asked{record.key_id, record.address, record.user, record.asked, record.restrictions}, asked);
     return boost::json::serialize(asked) + '\n' + encode_message(record.exec, record.body.size()) + record.body;
 }
 
@@ -88,36 +89,7 @@ JobRecord decode_record(std::string_view text) {
     Asked asked;
     read_fields(json.get_object(), asked);
     auto [exec, body] = decode_one<Exec>(text.substr(line + 1), Peer::server);
-    return {asked.key, asked.from, asked.user, asked.time, std::move(exec), std::move(body)};
-}
-
-// A name of a socket has room for 107 bytes only; this one is short however deep the directory is.
-class SocketName {
-public:
-    explicit SocketName(const fs::path& directory) : directory_(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-        address_.sun_family = AF_UNIX;
-        const std::string name = "/proc/self/fd/" + std::to_string(directory_.get()) + "/socket";
-        name.copy(static_cast<char*>(address_.sun_path), sizeof(address_.sun_path) - 1);
-    }
-    [[nodiscard]] const sockaddr* address() const { return reinterpret_cast<const sockaddr*>(&address_); }
-    static constexpr socklen_t size = sizeof(sockaddr_un);
-
-private:
-    Descriptor directory_;
-    sockaddr_un address_{};
-};
-
-// Non-blocking: whoever connects to a supervisor that accepts nobody must not wait.
-Descriptor make_socket() { return Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
-
-Descriptor listen_in(const fs::path& directory) {
-    Descriptor listener = make_socket();
-    const SocketName name(directory);
-    if (!listener.is_open() || ::bind(listener.get(), name.address(), SocketName::size) != 0 ||
-        ::listen(listener.get(), backlog) != 0) {
-        fail(directory / "socket", errno);
-    }
-    return listener;
+    return {asked.key, asked.from, asked.user, asked.time, asked.restrictions, std::move(exec), std::move(body)};
 }
 
 // In no hurry: before it is asked for, the supervisor brings it to the disk.
@@ -145,7 +117,7 @@ std::optional<JobClaimed> JobDirectory::create(const fs::path& path, const JobRe
     if (::mkdir(fresh.c_str(), 0700) != 0) fail(fresh, errno);
     try {
         write_file(fresh / "request", encode_record(record));
-        JobClaimed claimed{try_lock(fresh / "lock"), listen_in(fresh)};
+        JobClaimed claimed{try_lock(fresh / "lock"), listen_at(fresh / "socket")};
         if (::rename(fresh.c_str(), path.c_str()) == 0) return claimed;
         if (errno != ENOTEMPTY && errno != EEXIST) fail(path, errno);
     } catch (const Error&) {
@@ -160,7 +132,7 @@ std::optional<JobClaimed> JobDirectory::claim() const {
     Descriptor lock = try_lock(path_ / "lock");
     if (!lock.is_open()) return std::nullopt;
     ::unlink((path_ / "socket").c_str());
-    return JobClaimed{std::move(lock), listen_in(path_)};
+    return JobClaimed{std::move(lock), listen_at(path_ / "socket")};
 }
 
 // In this order: a supervisor that ends meanwhile leaves an end, and then the lock.
@@ -193,12 +165,7 @@ JobEnd JobDirectory::end() const {
     }
 }
 
-Descriptor JobDirectory::connect() const {
-    Descriptor socket = make_socket();
-    const SocketName name(path_);
-    if (!socket.is_open() || ::connect(socket.get(), name.address(), SocketName::size) != 0) return {};
-    return socket;
-}
+Descriptor JobDirectory::connect() const { return connect_to(path_ / "socket"); }
 
 bool JobDirectory::begin() const {
     if (const int problem = sync_file(path_ / "request")) fail(path_ / "request", problem);

@@ -13,6 +13,7 @@
 
 #include "common/descriptor.hpp"
 #include "common/message.hpp"
+#include "server/key_options.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -23,10 +24,11 @@ namespace rc {
 
 struct JobRecord {
     std::string key_id;
-    std::string address;   // ADDR:PORT of the client that asked
-    std::string user;      // that the command runs as
-    std::uint64_t asked{}; // milliseconds since 1970
-    Exec exec;
+    std::string address;       // ADDR:PORT of the client that asked
+    std::string user;          // that the command runs as
+    std::uint64_t asked{};     // milliseconds since 1970
+    Restrictions restrictions; // of the key then
+    Exec exec;                 // what was asked for
     std::string body;
 };
 

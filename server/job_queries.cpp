@@ -17,10 +17,10 @@ namespace {
 constexpr std::chrono::seconds answer_timeout{5}; // of a supervisor
 
 // On the job's thread.
-asio::awaitable<std::optional<JobListing>> look_at(std::shared_ptr<std::weak_ptr<Job>> place) {
+asio::awaitable<std::optional<ListedJob>> look_at(std::shared_ptr<std::weak_ptr<Job>> place) {
     const auto job = place->lock();
     if (!job) co_return std::nullopt;
-    co_return JobListing{job->listed(), job->facts().command};
+    co_return ListedJob{job->listed(), job->facts().command, {}};
 }
 
 asio::awaitable<void> signal_there(std::shared_ptr<std::weak_ptr<Job>> place, std::string signal) {
@@ -31,7 +31,8 @@ asio::awaitable<void> signal_there(std::shared_ptr<std::weak_ptr<Job>> place, st
 }
 
 asio::awaitable<void> ask(LocalChannel& channel, std::string frame, std::optional<Message>& answer) {
-    co_await channel.send(frame);
+    channel.put(frame);
+    co_await channel.flush();
     answer = (co_await channel.receive()).message;
 }
 
@@ -69,12 +70,12 @@ void add_end(Listed& listed, const Exit& exit) {
 
 } // namespace
 
-asio::awaitable<std::optional<JobListing>> list_job(JobPlace place) {
+asio::awaitable<std::optional<ListedJob>> list_job(JobPlace place) {
     co_return co_await asio::co_spawn(place.executor, look_at(place.job), asio::use_awaitable);
 }
 
-asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job, Clock::time_point deadline) {
-    JobListing listing;
+asio::awaitable<std::optional<ListedJob>> list_job(JobDirectory job, Clock::time_point deadline) {
+    ListedJob listing;
     Listed& listed = listing.facts;
     listed.job = job.id();
     listed.durable = true;

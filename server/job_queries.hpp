@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/async.hpp"
+#include "common/job_listing.hpp"
 #include "common/message.hpp"
 #include "server/durable_jobs.hpp"
 #include "server/job_table.hpp"
@@ -11,15 +12,10 @@
 
 namespace rc {
 
-struct JobListing {
-    Listed facts;
-    std::string command; // its beginning
-};
-
 // Nothing if the job has gone meanwhile.
-asio::awaitable<std::optional<JobListing>> list_job(JobPlace place);
+asio::awaitable<std::optional<ListedJob>> list_job(JobPlace place);
 // Its supervisor has until `deadline` to say more than the disk does.
-asio::awaitable<std::optional<JobListing>> list_job(JobDirectory job, Clock::time_point deadline);
+asio::awaitable<std::optional<ListedJob>> list_job(JobDirectory job, Clock::time_point deadline);
 
 // Sends a signal. Throws Error{no_such_job} if the job has ended, Error{bad_message} if it is no signal, Error{internal} if
 // nobody says whether it was sent.

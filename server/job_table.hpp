@@ -6,6 +6,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,10 +29,13 @@ struct JobPlace {
 
 class JobTable {
 public:
-    // Reserves the id of a key for a job that is about to be started, or returns where the one is that has it.
-    std::optional<JobPlace> reserve(const std::string& key, const std::string& id, const JobPlace& place);
+    // Reserves the id of a key for a job that is about to be started, or returns where the one is that has it. `begin` is called for a
+    // fresh one before anybody else can find it: what it posts to the job's executor is there first. If it throws, nothing is reserved.
+    std::optional<JobPlace> reserve(
+        const std::string& key, const std::string& id, const JobPlace& place, const std::function<void()>& begin = {});
     std::optional<JobPlace> find(const std::string& key, const std::string& id) const;
     std::vector<JobPlace> of_key(const std::string& key) const;
+    std::vector<std::pair<std::string, JobPlace>> all() const; // each with its key
     void remove(const std::string& key, const std::string& id);
 
 private:

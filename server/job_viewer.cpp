@@ -107,7 +107,8 @@ private:
             asio::local::stream_protocol::socket(executor_, asio::local::stream_protocol(), socket.release()), Peer::client);
         try {
             const std::string frame = std::visit([](const auto& claim) { return encode_message(claim); }, claim_);
-            co_await channel_->send(frame);
+            channel_->put(frame);
+            co_await channel_->flush();
             const Incoming answer = co_await channel_->receive();
             if (const auto* error = std::get_if<ErrorMessage>(&answer.message)) {
                 not_started_ = true;

@@ -33,7 +33,9 @@ std::shared_ptr<const AuthorizedKeys> KeyStore::current() {
         keys_ = read();
         log_event("keys", {{"file", file_.string()}, {"count", std::to_string(keys_->keys.size())}});
     } catch (const Error& error) {
-        keys_ = std::make_shared<AuthorizedKeys>();
+        auto nobody = std::make_shared<AuthorizedKeys>();
+        nobody->readable = false;
+        keys_ = std::move(nobody);
         log_warning("keys", {{"problem", error.what()}, {"count", "0"}});
     }
     return keys_;

@@ -1,12 +1,14 @@
 #include "server/launch_plan.hpp"
 
 #include "common/bytes.hpp"
+#include "common/copy/message.hpp"
 #include "common/error.hpp"
 #include "server/command_state.hpp"
 #include "server/complete.hpp"
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <string_view>
@@ -76,10 +78,32 @@ std::string find_program(const std::string& name, std::string_view path) {
 // A process of this host itself, in a mode of its own.
 constexpr auto own_program = "/proc/self/exe";
 
-void plan_subsystem(LaunchPlan& plan, const ExecRequest& request) {
-    if (request.words.front() != complete_verb) throw Error(ErrorCode::unsupported, "this server does not offer that subsystem");
-    plan.program = own_program;
-    plan.arguments = request.words;
+std::string find_sftp_server(const std::filesystem::path& given) {
+    // Where distributions have it.
+    std::vector<std::string> places{"/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server",
+        "/usr/libexec/sftp-server", "/usr/lib/ssh/sftp-server"};
+    if (!given.empty()) places = {given.string()};
+    const auto found = std::ranges::find(places, Found::executable, look_at);
+    if (found != places.end()) return *found;
+    const std::string missing = given.empty() ? "sftp-server" : "program " + given.string();
+    throw Error(ErrorCode::unsupported,
+        "the server's host has no " + missing + ": install openssh-sftp-server there, or give rcmd-server --sftp-server PATH");
+}
+
+// What another program talks to is neither kept for later nor put on a terminal, which would change its bytes.
+void plan_subsystem(LaunchPlan& plan, const Exec& exec, const ExecRequest& request, const std::filesystem::path& sftp_server) {
+    if (exec.durable) throw Error(ErrorCode::unsupported, "a subsystem cannot be a durable job");
+    if (exec.pty) throw Error(ErrorCode::unsupported, "a subsystem cannot have a terminal");
+    const std::string& name = request.words.front();
+    if (name == complete_verb || name == copy::send_subsystem || name == copy::receive_subsystem) {
+        plan.program = own_program;
+        plan.arguments = request.words;
+    } else if (name == sftp_subsystem) {
+        plan.program = find_sftp_server(sftp_server);
+        plan.arguments.assign(request.words.begin() + 1, request.words.end());
+    } else {
+        throw Error(ErrorCode::unsupported, "this server does not offer that subsystem");
+    }
 }
 
 void plan_shell(LaunchPlan& plan, const ExecRequest& request, const Account& account) {
@@ -92,17 +116,19 @@ void plan_shell(LaunchPlan& plan, const ExecRequest& request, const Account& acc
 
 } // namespace
 
-LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const Account& account, const Requester& requester) {
+LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const Account& account, const Requester& requester,
+    const std::filesystem::path& sftp_server) {
     Environment environment;
     if (!exec.umask) environment = login_environment(exec, account);
     add_requested(environment, request.environment);
     add_requester(environment, requester);
+    if (request.original) environment["RCMD_ORIGINAL_COMMAND"] = *request.original;
     LaunchPlan plan;
     plan.umask = exec.umask;
     plan.state = exec.state && exec.mode == ExecMode::shell;
     switch (exec.mode) {
     case ExecMode::shell: plan_shell(plan, request, account); break;
-    case ExecMode::subsystem: plan_subsystem(plan, request); break;
+    case ExecMode::subsystem: plan_subsystem(plan, exec, request, sftp_server); break;
     case ExecMode::argv:
         plan.program = find_program(request.words.front(), environment["PATH"]);
         plan.arguments.assign(request.words.begin() + 1, request.words.end());

@@ -6,8 +6,10 @@
 #include "server/exec_request.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rc {
@@ -29,8 +31,13 @@ struct Requester {
     std::string address; // ADDR:PORT
 };
 
-// Throws Error{forbidden} for an environment name that is reserved, Error{not_found, not_executable} for a program of
-// mode argv.
-LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const Account& account, const Requester& requester);
+// The subsystem that speaks SFTP: a program of this host, whose arguments are those of the request.
+inline constexpr std::string_view sftp_subsystem = "sftp";
+
+// `sftp_server` is the program of that; empty: it is looked for in the usual places. Throws Error{forbidden} for an environment
+// name that is reserved, Error{not_found, not_executable} for a program of mode argv, Error{unsupported} for a subsystem that is
+// not offered, or not in that way.
+LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const Account& account, const Requester& requester,
+    const std::filesystem::path& sftp_server);
 
 } // namespace rc

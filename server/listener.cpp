@@ -6,6 +6,8 @@
 
 #include <boost/asio/ip/v6_only.hpp>
 
+#include <sys/socket.h>
+
 #include <charconv>
 #include <cstdint>
 
@@ -35,9 +37,18 @@ tcp::endpoint parse(const std::string& text) {
     return {address, port};
 }
 
+// -1 for what is no socket.
+int socket_option(int fd, int name) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
 } // namespace
 
 std::string to_text(const tcp::endpoint& endpoint) {
+    if (endpoint.address().is_v6() && endpoint.address().to_v6().is_v4_mapped())
+        return to_text({asio::ip::make_address_v4(asio::ip::v4_mapped, endpoint.address().to_v6()), endpoint.port()});
     const std::string address = endpoint.address().to_string();
     const std::string host = endpoint.address().is_v6() ? '[' + address + ']' : address;
     return host + ':' + std::to_string(endpoint.port());
@@ -56,6 +67,18 @@ Listener::Listener(asio::io_context& context, const std::string& address) : acce
     }
 }
 
+Listener::Listener(asio::io_context& context, Descriptor inherited) : acceptor_(context) {
+    const int fd = inherited.get();
+    const int family = socket_option(fd, SO_DOMAIN);
+    const bool fits = (family == AF_INET || family == AF_INET6) && socket_option(fd, SO_TYPE) == SOCK_STREAM &&
+                      socket_option(fd, SO_ACCEPTCONN) == 1;
+    if (!fits)
+        throw Error(
+            ErrorCode::internal, "descriptor " + std::to_string(fd) +
+                                     " from the service manager is not a TCP socket that listens; use ListenStream= with a port");
+    acceptor_.assign(family == AF_INET ? tcp::v4() : tcp::v6(), inherited.release());
+}
+
 std::string Listener::local_address() const { return to_text(acceptor_.local_endpoint()); }
 
 asio::awaitable<void> Listener::run(std::deque<Worker>& workers) {
@@ -65,7 +88,7 @@ asio::awaitable<void> Listener::run(std::deque<Worker>& workers) {
         tcp::endpoint peer;
         const auto [error] = co_await acceptor_.async_accept(socket, peer, no_throw);
         if (!error) {
-            worker.serve(std::move(socket), to_text(peer));
+            worker.serve(std::move(socket), peer);
         } else if (error != asio::error::operation_aborted && error != asio::error::connection_aborted) {
             // Out of descriptors or memory: connections wait in the backlog until some are free again.
             log_warning("accept", {{"problem", error.message()}});

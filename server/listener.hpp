@@ -1,6 +1,7 @@
 // Listening for connections and handing them to the workers in turn.
 #pragma once
 
+#include "common/descriptor.hpp"
 #include "server/worker.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -19,6 +20,9 @@ public:
     // be listened on.
     Listener(boost::asio::io_context& context, const std::string& address);
 
+    // `inherited`: a TCP socket that listens already. Throws Error{internal} if it is something else.
+    Listener(boost::asio::io_context& context, Descriptor inherited);
+
     // As in `address`, with the port that was really taken.
     [[nodiscard]] std::string local_address() const;
 
@@ -30,7 +34,7 @@ private:
     boost::asio::ip::tcp::acceptor acceptor_;
 };
 
-// ADDR:PORT, with brackets around an IPv6 address.
+// ADDR:PORT, with brackets around an IPv6 address. An IPv4 address that a socket for both has mapped is shown as it is.
 std::string to_text(const boost::asio::ip::tcp::endpoint& endpoint);
 
 } // namespace rc

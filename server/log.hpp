@@ -1,29 +1,33 @@
-// The log: one line an event, `event key=value …`, whatever a peer put into the values.
+// The log: one line an event, whatever a peer put into the values.
 #pragma once
+
+#include "server/log_format.hpp"
 
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace rc {
 
-// `file` empty: stderr. `level`: debug, info, warning, error. Throws Error{internal} if the file cannot be opened.
-void open_log(const std::filesystem::path& file, const std::string& level);
+struct LogOptions {
+    std::filesystem::path file;  // empty: stderr
+    std::string level = "info";  // the least important that is logged: debug, info, warning, error
+    std::string format = "text"; // or json
+};
 
-using LogFields = std::initializer_list<std::pair<std::string_view, std::string>>;
+// Lines on a stderr that leads to systemd's journal begin with a level that the journal understands, and leave the time to it. Throws
+// Error{internal} if the file cannot be opened.
+void open_log(const LogOptions& options);
 
-// Values are escaped, and quoted where they hold a blank, a quote or nothing.
+// After the file has been rotated: opens it anew, or goes on with the former one and logs why. Does nothing if the log is on stderr.
+void reopen_log();
+
 void log_event(std::string_view event, LogFields fields);
 void log_warning(std::string_view event, LogFields fields);
 void log_debug(std::string_view event, LogFields fields);
 
 // Microseconds as seconds with three decimals.
 std::string seconds_text(std::uint64_t microseconds);
-
-// The line of an event, without time and level.
-std::string log_line(std::string_view event, LogFields fields);
 
 } // namespace rc

@@ -1,13 +1,19 @@
 #include "common/async.hpp"
+#include "common/copy/message.hpp"
 #include "common/error.hpp"
+#include "server/admin.hpp"
 #include "server/background.hpp"
 #include "server/command_state.hpp"
 #include "server/complete.hpp"
+#include "server/control_socket.hpp"
+#include "server/copy_mode.hpp"
 #include "server/housekeeper.hpp"
 #include "server/listener.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
+#include "server/privileges.hpp"
 #include "server/service.hpp"
+#include "server/service_manager.hpp"
 #include "server/state_dir.hpp"
 #include "server/supervisor.hpp"
 #include "server/terminal_leader.hpp"
@@ -34,6 +40,9 @@ namespace rc {
 
 namespace {
 
+// How often sessions are checked against authorized_keys; a request is at once.
+constexpr std::chrono::seconds look_at_keys{1};
+
 // The limit that was in force, for the commands; the daemon itself takes all that it may.
 rlimit raise_open_files() {
     rlimit original{};
@@ -54,9 +63,11 @@ void listen_everywhere(asio::io_context& context, std::deque<Listener>& listener
     }
 }
 
-std::deque<Listener> listen(asio::io_context& context, const std::vector<std::string>& addresses) {
+std::deque<Listener> listen(
+    asio::io_context& context, const std::vector<std::string>& addresses, std::vector<Descriptor> inherited) {
     std::deque<Listener> listeners;
-    if (addresses.empty()) listen_everywhere(context, listeners);
+    for (Descriptor& socket : inherited) listeners.emplace_back(context, std::move(socket));
+    if (addresses.empty() && inherited.empty()) listen_everywhere(context, listeners);
     for (const std::string& address : addresses) listeners.emplace_back(context, address);
     return listeners;
 }
@@ -72,8 +83,9 @@ asio::awaitable<void> wait_until(Condition done, Event& changed, Clock::time_poi
 
 class Daemon {
 public:
-    Daemon(Service& service, asio::io_context& context)
-        : service_(service), context_(context), signals_(context, SIGTERM, SIGINT), changed_(context.get_executor()) {
+    Daemon(Service& service, const ServiceManager& manager, asio::io_context& context)
+        : service_(service), manager_(manager), context_(context), signals_(context, SIGTERM, SIGINT, SIGHUP),
+          changed_(context.get_executor()) {
         service_.on_end = [this] { asio::post(context_, [this] { changed_.notify(); }); };
         const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
         const std::size_t threads = service.options.threads > 0 ? service.options.threads : cores;
@@ -90,11 +102,16 @@ public:
     // From readiness to the end of the last worker.
     asio::awaitable<void> run(std::deque<Listener>& listeners) {
         for (Listener& listener : listeners) asio::co_spawn(context_, listener.run(workers_), asio::detached);
-        const int number = co_await signals_.async_wait(asio::use_awaitable);
-        log_event("stopping", {{"signal", std::to_string(number)}, {"jobs", std::to_string(service_.jobs)}});
+        asio::co_spawn(context_, watch_keys(), asio::detached);
+        co_await ending_signal();
+        manager_.stopping();
+        log_event("stopping", {{"signal", std::to_string(signal_)}, {"jobs", std::to_string(service_.jobs)}});
         service_.stopping = true;
         for (Listener& listener : listeners) listener.close();
-        co_await race(end_gently(), second_signal());
+        co_await race(end_gently(), ending_signal());
+        // The end is certain now: one more signal must not make it a death by that signal.
+        signals_.clear();
+        for (const int number : {SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
         context_.stop();
     }
 
@@ -108,36 +125,73 @@ private:
         co_await wait_until([this] { return service_.sessions == 0; }, changed_, Clock::now() + 2 * farewell);
     }
 
-    asio::awaitable<void> second_signal() { co_await signals_.async_wait(asio::use_awaitable); }
+    // A file that has just changed may be half written: it counts when it stays as it is until the next look.
+    asio::awaitable<void> watch_keys() {
+        auto seen = service_.keys.current();
+        bool reviewed = true;
+        for (;;) {
+            co_await sleep_for(look_at_keys);
+            const auto keys = service_.keys.current();
+            if (std::exchange(seen, keys) != keys) {
+                reviewed = false;
+            } else if (!reviewed || keys->some_expire) {
+                reviewed = true;
+                for (Worker& worker : workers_) worker.review(keys);
+            }
+        }
+    }
+
+    // Waits for a signal that ends the daemon. HUP does not: it is what the rotation of logs sends.
+    asio::awaitable<void> ending_signal() {
+        for (;;) {
+            signal_ = co_await signals_.async_wait(asio::use_awaitable);
+            if (signal_ != SIGHUP) co_return;
+            manager_.reloading();
+            reopen_log();
+            manager_.ready();
+        }
+    }
 
     Service& service_;
+    const ServiceManager& manager_;
     asio::io_context& context_;
     asio::signal_set signals_; // from before readiness: a signal after it is never fatal
+    int signal_ = 0;           // the last one
     Event changed_;
     std::deque<Worker> workers_;
 };
 
 void serve(const ServerOptions& options) {
+    ServiceManager manager;
     Launch launch(options.daemon);
     // A stream's ring goes back to the system when its job ends, instead of growing the heap: so that the limit stays where it is.
-    ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    ::mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+    // What is smaller comes and goes with every frame.
+    ::mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
     std::signal(SIGPIPE, SIG_IGN); // a command that closed its stdin, a client that went: errors of that write only
-    open_log(options.log_file, options.log_level);
+    std::signal(SIGXFSZ, SIG_IGN); // a log file as large as it may be: the same
+    open_log({options.log_file, options.log_level, options.log_format});
     const rlimit open_files = raise_open_files();
     const StateDir state(options.state_dir);
-    Service service(options, state.secret(), open_files);
+    Service service(options, state.secret(), state.identity(), open_files);
     asio::io_context context(1);
-    std::deque<Listener> listeners = listen(context, options.listen);
+    std::deque<Listener> listeners = listen(context, options.listen, manager.take_sockets());
     const PidFile pid_file(options.pid_file);
+    if (options.no_new_privs) forbid_new_privileges();
+    lower_privileges();
 
     service.durable_jobs.recover(context.get_executor());
     const Housekeeper housekeeper(service.durable_jobs, options.retain);
-    Daemon daemon(service, context);
+    ControlSocket control(context, options.state_dir, service.job_table, service.durable_jobs);
+    asio::co_spawn(context, control.run(), asio::detached);
+    Daemon daemon(service, manager, context);
     asio::co_spawn(context, daemon.run(listeners), asio::detached);
     std::string readiness;
     for (const Listener& listener : listeners) readiness += "listening on " + listener.local_address() + '\n';
     launch.ready(readiness);
-    log_event("started", {{"boot", service.boot}, {"listening", std::to_string(listeners.size())}});
+    manager.ready();
+    const std::string fingerprint = to_text(fingerprint_of(state.identity().certificate.get()));
+    log_event("started", {{"boot", service.boot}, {"listening", std::to_string(listeners.size())}, {"fingerprint", fingerprint}});
     context.run();
     log_event("stopped", {});
 }
@@ -149,6 +203,8 @@ std::optional<int> help_daemon(int argc, char** argv) {
     if (verb == supervise_verb) return supervise(argc, argv);
     if (verb == terminal_verb) return lead_terminal(argc, argv);
     if (verb == state_verb) return write_state(argv[0]);
+    if (verb == copy::send_subsystem) return copy_send(argc, argv);
+    if (verb == copy::receive_subsystem) return copy_receive(argc, argv);
     if (verb == complete_verb) return print_completions(argc, argv);
     return std::nullopt;
 }
@@ -160,6 +216,7 @@ std::optional<int> help_daemon(int argc, char** argv) {
 int main(int argc, char** argv) {
     try {
         if (const auto status = rc::help_daemon(argc, argv)) return *status;
+        if (const auto status = rc::administer(argc, argv)) return *status;
         rc::ServerOptions options;
         if (const auto status = rc::parse_options(argc, argv, options)) return *status;
         rc::serve(options);

@@ -2,11 +2,15 @@
 #pragma once
 
 #include "common/auth.hpp"
+#include "common/identity.hpp"
+#include "server/admission.hpp"
 #include "server/durable_jobs.hpp"
 #include "server/job_ids.hpp"
+#include "server/job_slots.hpp"
 #include "server/job_table.hpp"
 #include "server/key_store.hpp"
 #include "server/options.hpp"
+#include "server/residents.hpp"
 
 #include <boost/asio/ssl/context.hpp>
 
@@ -15,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <sys/resource.h>
 
@@ -22,17 +27,20 @@ namespace rc {
 
 // Made before the threads start, destroyed after they have ended. What is not const may be used from any thread.
 struct Service {
-    Service(const ServerOptions& options, const Secret& decoy_secret, const rlimit& open_files);
+    Service(const ServerOptions& options, const Secret& decoy_secret, const Identity& identity, const rlimit& open_files);
 
     const ServerOptions& options;
     const Secret decoy_secret;
     const rlimit open_files; // the limit that the daemon was started with, for its children
     const std::string boot;  // names this run
     KeyStore keys;
+    Admission admission;
+    JobSlots job_slots;
     JobIds job_ids{remembered_jobs};
     JobTable job_table;
     DurableJobs durable_jobs;
     boost::asio::ssl::context tls;
+    std::vector<Home> homes; // of all workers; complete before the first session
 
     std::atomic<bool> stopping{false}; // no new jobs
     std::atomic<bool> ended{false};    // no thread runs any more

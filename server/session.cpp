@@ -5,6 +5,7 @@
 #include "common/described_json.hpp"
 #include "server/exec_request.hpp"
 #include "server/job_viewer.hpp"
+#include "server/listener.hpp"
 #include "server/log.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -21,23 +22,51 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::seconds patience_with_supervisors{5}; // with all of them together
+constexpr std::chrono::seconds busy_pause{1};                // for a client that comes too early
 
-// Keeps a job alive and on the books of its thread until it is finished.
-asio::awaitable<void> run_job(std::shared_ptr<Job> job, Service& service, Residents& residents) {
-    const Counted counted(service, service.jobs);
-    residents.jobs.insert(job.get());
+Error ending() { return {ErrorCode::shutdown, "the server is ending and starts nothing any more"}; }
+
+// What a job counts for, from its request on.
+struct Budget {
+    JobSlots::Slot slot;
+    Counted counted;
+};
+
+// Keeps a job alive, and on the books of its thread, until it is finished.
+asio::awaitable<void> run_job(std::shared_ptr<Job> job, std::shared_ptr<Budget>, Residents& residents) {
     try {
         co_await job->run();
     } catch (const std::exception& error) {
-        log_warning("job_failed", {{"job", job->facts().id}, {"problem", error.what()}});
+        const JobFacts& facts = job->facts();
+        log_warning("job_failed", {{"job", facts.id}, {"key", facts.key_id}, {"from", facts.address}, {"problem", error.what()}});
     }
     residents.jobs.erase(job.get());
 }
 
-asio::awaitable<void> run_and_keep_job(std::shared_ptr<Job> job, Service& service, Residents& residents) {
-    co_await run_job(job, service, residents);
+asio::awaitable<void> run_and_keep_job(
+    std::shared_ptr<Job> job, std::shared_ptr<Budget> budget, Service& service, Residents& residents) {
+    co_await run_job(job, std::move(budget), residents);
     co_await job->keep_result();
     service.job_table.remove(job->facts().key_id, job->facts().id);
+}
+
+// On the job's thread, for whoever asked for it to attach in the same go: it runs from the next go on. Throws what start_job() throws; its id is
+// free then.
+std::shared_ptr<Job> start_there(
+    const Home& home, const JobPlace& place, const JobStart& wanted, const std::shared_ptr<Budget>& budget, Service& service) {
+    try {
+        if (service.stopping) throw ending();
+        auto job = start_job(home.executor, wanted);
+        *place.job = job;
+        home.residents.jobs.insert(job.get()); // from now on, or a server that is ending would overlook it
+        asio::post(home.executor, [home, job, budget, &service] {
+            asio::co_spawn(home.executor, run_and_keep_job(job, budget, service, home.residents), asio::detached);
+        });
+        return job;
+    } catch (...) {
+        service.job_table.remove(wanted.key_id, wanted.exec.job);
+        throw;
+    }
 }
 
 // Frees the id of a job that was not started after all.
@@ -103,14 +132,16 @@ ErrorMessage to_message(const Error& error) {
     ErrorMessage message;
     message.code = error.code();
     message.message = error.what();
+    if (error.retry_after()) message.retry_after = static_cast<std::uint64_t>(error.retry_after()->count());
     return message;
 }
 
 } // namespace
 
-Session::Session(Service& service, Residents& residents, asio::ip::tcp::socket socket, std::string address)
-    : service_(service), residents_(residents), executor_(socket.get_executor()), address_(std::move(address)),
-      channel_(std::move(socket), service.tls, Peer::server), sender_(channel_, outbox_, executor_), credit_due_(executor_) {
+Session::Session(Service& service, Residents& residents, asio::ip::tcp::socket socket, Visitor visitor)
+    : service_(service), residents_(residents), executor_(socket.get_executor()), visitor_(std::move(visitor)),
+      address_(to_text(visitor_.peer)), channel_(std::move(socket), service.tls, Peer::server),
+      sender_(channel_, outbox_, executor_), credit_due_(executor_) {
     residents_.sessions.insert(this);
     listen_to_jobs();
 }
@@ -134,7 +165,7 @@ asio::awaitable<void> Session::run() {
 asio::awaitable<void> Session::log_in() {
     std::optional<Error> refused;
     try {
-        const bool in_time = co_await with_deadline(establish(), service_.options.login_grace);
+        const bool in_time = co_await with_deadline(establish_unless_evicted(), service_.options.login_grace);
         if (!in_time) throw Error(ErrorCode::login_timeout, "the client did not authenticate in time");
     } catch (const Error& error) {
         refused = error;
@@ -148,17 +179,34 @@ asio::awaitable<void> Session::log_in() {
     log_event("login", {{"from", address_}, {"key", login_.key_id}});
 }
 
+// One that must make room is not spoken to: that could take as long as it likes.
+asio::awaitable<void> Session::establish_unless_evicted() {
+    const std::size_t first = co_await race(establish(), visitor_.evicted->wait());
+    if (first == 0) co_return;
+    channel_.close();
+    throw Error(ErrorCode::busy, "too many connections have not logged in, most of them from there");
+}
+
 asio::awaitable<void> Session::establish() {
     co_await channel_.handshake();
-    if (service_.sessions > service_.options.max_sessions) {
-        throw Error(ErrorCode::busy, "the server has as many connections as it may have");
+    Stay& stay = *visitor_.stay;
+    if (const auto wait = stay.admission().wait_of(stay.ticket(), Clock::now()))
+        throw Error(ErrorCode::penalty, "too many logins from this address have failed", wait);
+    if (service_.sessions > service_.options.max_sessions)
+        throw Error(ErrorCode::busy, "the server has as many connections as it may have", busy_pause);
+    try {
+        co_await authenticate(channel_, service_, login_);
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::auth_failed) stay.admission().failed(stay.ticket(), Clock::now());
+        throw;
     }
-    co_await authenticate(channel_, service_, login_);
+    check_usable(login_.key.options, visitor_.peer.address(), std::chrono::system_clock::now());
+    stay.admission().logged_in(stay.ticket(), Clock::now());
 }
 
 // Before the sender runs, errors go straight to the channel; a client that does not take one is left alone.
 asio::awaitable<void> Session::refuse(const Error& error) {
-    if (!channel_.secured()) co_return;
+    if (!channel_.secured() || !channel_.is_open()) co_return;
     const ErrorMessage message = to_message(error);
     const std::string frame = encode_message(message);
     const bool sent = co_await with_deadline(channel_.send(frame), farewell);
@@ -167,7 +215,8 @@ asio::awaitable<void> Session::refuse(const Error& error) {
 
 asio::awaitable<void> Session::serve() {
     Welcome welcome;
-    welcome.limits = {service_.options.max_jobs, limits::window, limits::windows_of_connection};
+    welcome_ = true;
+    welcome.limits = {most_jobs(), limits::window, limits::windows_of_connection};
     outbox_.push(welcome);
     heard_ = Clock::now();
     co_await race(read(), sender_.run(), give_credit(), watch());
@@ -202,6 +251,30 @@ asio::awaitable<void> Session::watch() {
     while (Clock::now() < heard_ + limits::longest_silence) co_await sleep_for(heard_ + limits::longest_silence - Clock::now());
     channel_.close();
     throw Error(ErrorCode::internal, "the client says nothing any more");
+}
+
+// Throws Error{forbidden} if the key opens nothing any more.
+void Session::take_key_from(const AuthorizedKeys& keys) {
+    if (!keys.readable) return; // nobody new gets in, but this one has
+    const auto found = keys.keys.find(login_.key_id);
+    if (found == keys.keys.end() || found->second.verifier != login_.key.verifier)
+        throw Error(ErrorCode::forbidden, "this key is not in the server's authorized_keys any more");
+    check_usable(found->second.options, visitor_.peer.address(), std::chrono::system_clock::now());
+    if (login_.key.options.users != found->second.options.users) account_.forget();
+    login_.key = found->second;
+}
+
+void Session::renew_key() { take_key_from(*service_.keys.current()); }
+
+void Session::review(const AuthorizedKeys& keys) {
+    if (!welcome_) return;
+    try {
+        take_key_from(keys);
+    } catch (const Error& error) {
+        log_warning("revoked", {{"from", address_}, {"key", login_.key_id}, {"problem", error.what()}});
+        jobs_.clear(); // what they still say would keep the last word from being the last
+        say_last(error);
+    }
 }
 
 void Session::say_last(const Error& error) {
@@ -242,50 +315,84 @@ void Session::hand_to_job(const Request& message, std::span<const std::byte> bod
 
 void Session::handle_exec(const Exec& exec, std::span<const std::byte> body) {
     try {
+        renew_key();
         start_or_rejoin(exec, body);
     } catch (const Error& error) {
         if (ends_connection(error.code())) throw;
-        say_job_error(exec.job, error);
+        say_job_error(exec.job, error, command_of(exec, body));
     }
 }
 
 void Session::start_or_rejoin(const Exec& exec, std::span<const std::byte> body) {
     const ExecRequest request = read_exec_request(exec, body);
     if (exec.durable) return start_or_view(exec, request, body);
-    const JobPlace place{executor_, digest_of(exec, body), windows_of(exec).total()};
-    if (const auto known = service_.job_table.reserve(login_.key_id, exec.job, place)) {
-        if (known->request != place.request) throw other_request();
-        hold(*known, claim_of(exec));
-    } else {
-        start(exec, request, place);
-    }
+    const Digest digest = digest_of(exec, body);
+    auto known = service_.job_table.find(login_.key_id, exec.job);
+    if (!known) known = start(exec, request, digest);
+    if (!known) return;
+    if (known->request != digest) throw other_request();
+    hold(*known, claim_of(exec));
+    log_attach(exec.job);
 }
 
-void Session::start(const Exec& exec, const ExecRequest& request, const JobPlace& place) {
-    Reservation reservation(service_.job_table, login_.key_id, exec.job);
+// A process takes its time to start, in which the thread is held up: while this connection has other jobs, the threads take turns.
+Home Session::next_home() {
+    if (jobs_.empty()) return {executor_, residents_};
+    return service_.homes[turn_++ % service_.homes.size()];
+}
+
+// Returns where it is if another connection has been quicker.
+std::optional<JobPlace> Session::start(const Exec& exec, const ExecRequest& request, const Digest& digest) {
     if (service_.durable_jobs.find(login_.key_id, exec.job)) throw other_request();
     check_admissible(exec);
+    check_not_held(exec.job);
     if (exec.boot != service_.boot) throw Error(ErrorCode::restarted, "the server has been restarted since the request was made");
-    const JobStart wanted = job_start(exec, request);
-    admit_id(exec);
-    const auto job = start_job(executor_, wanted);
-    *place.job = job;
-    reservation.keep();
-    hold(place, claim_of(exec));
-    asio::co_spawn(executor_, run_and_keep_job(job, service_, residents_), asio::detached);
+    const Grant granted = grant_request(exec, request);
+    const Home home = next_home();
+    const JobPlace place{home.executor, digest, windows_of(exec).total()};
+    const auto budget = std::shared_ptr<Budget>(new Budget{take_slot(), Counted(service_, service_.jobs)});
+    const GetJob begin = [home, place, budget, wanted = job_start(granted.exec, granted.request), &service = service_] {
+        return start_there(home, place, wanted, budget, service);
+    };
+    if (home.executor == executor_) {
+        auto known = service_.job_table.reserve(login_.key_id, exec.job, place, [&] { admit_id(exec); });
+        if (known) return known;
+        begin();
+        hold(place, claim_of(exec));
+        return std::nullopt;
+    }
+    std::unique_ptr<JobHandle> handle;
+    auto known = service_.job_table.reserve(login_.key_id, exec.job, place, [&] {
+        admit_id(exec);
+        handle = hold_distant_job(home.executor, begin, claim_of(exec), executor_, listener_, service_.ended);
+    });
+    if (!known)
+        jobs_.emplace(
+            exec.job, Held{std::move(handle), place.windows, false, one_line(request.words).substr(0, limits::listed_body)});
+    return known;
 }
 
-JobStart Session::job_start(const Exec& exec, const ExecRequest& request) const {
-    return {exec, request, choose_account(login_.key, login_.user), login_.key_id, address_, service_.boot,
-        service_.options.max_keep, service_.open_files};
+Grant Session::grant_request(const Exec& exec, const ExecRequest& request) const {
+    Grant granted = grant(login_.key.options.restrictions, exec, request);
+    if (granted.request.original)
+        log_event(
+            "forced", {{"job", exec.job}, {"key", login_.key_id}, {"from", address_}, {"asked", *granted.request.original}});
+    return granted;
+}
+
+JobStart Session::job_start(const Exec& exec, const ExecRequest& request) {
+    return {exec, request, account_.choose(login_.key, login_.user), login_.key_id, address_, service_.boot,
+        service_.options.max_keep, service_.open_files, false, service_.options.sftp_server};
 }
 
 // A job on the disk is there whichever run of the server has made it.
 void Session::start_or_view(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
     std::optional<JobDirectory> job = service_.durable_jobs.find(login_.key_id, exec.job);
+    const bool known = job.has_value();
     if (!job) job = record(exec, request, body);
     if (!same_request(*job, digest_of(exec, body))) throw other_request();
-    view(*job, exec, windows_of(exec).total());
+    view(*job, exec, windows_of(exec).total(), one_line(request.words).substr(0, limits::listed_body));
+    if (known) log_attach(exec.job);
 }
 
 JobDirectory Session::record(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
@@ -299,22 +406,27 @@ JobDirectory Session::record(const Exec& exec, const ExecRequest& request, std::
     }
     check_admissible(exec);
     check_not_removed(exec);
-    const JobStart wanted = job_start(exec, request);
+    const Grant granted = grant_request(exec, request);
+    const JobStart wanted = job_start(granted.exec, granted.request);
+    const JobSlots::Slot slot = take_slot(); // until it is on the disk
     check_startable(wanted);
-    const JobRecord fresh{login_.key_id, address_, wanted.account.name, wall_clock(), exec, std::string(as_text(body))};
+    const JobRecord fresh{login_.key_id, address_, wanted.account.name, wall_clock(), login_.key.options.restrictions, exec,
+        std::string(as_text(body))};
     return service_.durable_jobs.start(executor_, fresh);
 }
 
 void Session::handle_attach(const Attach& attach) {
     try {
+        renew_key();
         if (const auto place = service_.job_table.find(login_.key_id, attach.job)) {
             check_windows(place->windows);
             JobClaim claim;
             claim.attach = attach;
             hold(*place, claim);
         } else {
-            view(find_durable(attach.job), attach, 2 * limits::window);
+            view(find_durable(attach.job), attach, 2 * limits::window, {});
         }
+        log_attach(attach.job);
     } catch (const Error& error) {
         if (ends_connection(error.code())) throw;
         say_job_error(attach.job, error);
@@ -327,10 +439,15 @@ JobDirectory Session::find_durable(const std::string& id) const {
     return *job;
 }
 
-void Session::view(const JobDirectory& job, const std::variant<Exec, Attach>& claim, std::size_t windows) {
+void Session::view(const JobDirectory& job, const std::variant<Exec, Attach>& claim, std::size_t windows, std::string command) {
     check_not_held(job.id());
     check_windows(windows);
-    jobs_.emplace(job.id(), Held{view_job(service_.durable_jobs, job, claim, executor_, outbox_, listener_), windows, true});
+    jobs_.emplace(job.id(),
+        Held{view_job(service_.durable_jobs, job, claim, executor_, outbox_, listener_), windows, true, std::move(command)});
+}
+
+void Session::log_attach(const std::string& job) const {
+    log_event("attach", {{"job", job}, {"key", login_.key_id}, {"from", address_}});
 }
 
 void Session::check_not_held(const std::string& id) const {
@@ -340,16 +457,23 @@ void Session::check_not_held(const std::string& id) const {
 void Session::hold(const JobPlace& place, const JobClaim& claim) {
     const std::string& id = claim.attach.job;
     check_not_held(id);
-    if (place.executor == executor_) {
-        const auto job = place.job->lock();
-        if (!job) throw Error(ErrorCode::no_such_job, "there is no such job");
-        jobs_.emplace(id, Held{hold_job(job, claim, outbox_, listener_), place.windows, false});
-    } else {
-        jobs_.emplace(id, Held{hold_distant_job(place, claim, executor_, listener_, service_.ended), place.windows, false});
+    const auto here = place.executor == executor_ ? place.job->lock() : nullptr;
+    if (here) {
+        jobs_.emplace(id, Held{hold_job(here, claim, outbox_, listener_), place.windows, false, {}});
+        return;
     }
+    // Also one that is about to be started on this thread, for a connection on another: that goes first there.
+    const GetJob find = [place] {
+        auto job = place.job->lock();
+        if (!job) throw Error(ErrorCode::no_such_job, "there is no such job");
+        return job;
+    };
+    jobs_.emplace(
+        id, Held{hold_distant_job(place.executor, find, claim, executor_, listener_, service_.ended), place.windows, false, {}});
 }
 
 asio::awaitable<void> Session::list_jobs() {
+    renew_key();
     std::uint64_t count = 0;
     for (const JobPlace& place : service_.job_table.of_key(login_.key_id)) {
         const auto listing = co_await list_job(place);
@@ -366,7 +490,7 @@ asio::awaitable<void> Session::list_jobs() {
     heard_ = Clock::now(); // nobody listened meanwhile
 }
 
-asio::awaitable<void> Session::say(const JobListing& listing) {
+asio::awaitable<void> Session::say(const ListedJob& listing) {
     outbox_.push(listing.facts, std::string_view(listing.command).substr(0, limits::listed_body));
     co_await sender_.room();
 }
@@ -375,10 +499,12 @@ asio::awaitable<void> Session::kill_job(const Kill& message) {
     const Kill kill = message;
     std::optional<Error> problem;
     try {
+        renew_key();
         const auto place = service_.job_table.find(login_.key_id, kill.job);
         if (place) co_await rc::kill_job(*place, kill.name);
         else co_await rc::kill_job(find_durable(kill.job), kill.name);
         outbox_.push(Killed{kill.job});
+        log_event("kill", {{"job", kill.job}, {"key", login_.key_id}, {"from", address_}, {"signal", kill.name}});
     } catch (const Error& error) {
         problem = error;
     }
@@ -399,9 +525,9 @@ void Session::listen_to_jobs() {
         else say_job_error(job, Error(ErrorCode::conflict, "another client has attached to the job"));
     };
     listener_->on_refused = [this](const std::string& job, const Error& error) {
-        jobs_.erase(job);
+        const auto held = jobs_.extract(job);
         if (ends_connection(error.code())) say_last(error);
-        else say_job_error(job, error);
+        else say_job_error(job, error, held ? held.mapped().command : std::string());
     };
 }
 
@@ -415,10 +541,26 @@ asio::awaitable<void> Session::give_credit() {
 }
 
 void Session::check_admissible(const Exec& exec) const {
-    if (service_.stopping) throw Error(ErrorCode::shutdown, "the server is ending and starts nothing any more");
+    if (service_.stopping) throw ending();
     check_windows(windows_of(exec).total());
     if (service_.jobs + service_.durable_jobs.running() >= service_.options.max_jobs)
         throw Error(ErrorCode::busy, "the server has as many jobs as it may have");
+}
+
+std::size_t Session::most_jobs() const {
+    return std::min(login_.key.options.max_jobs.value_or(service_.options.max_jobs), service_.options.max_jobs_per_key);
+}
+
+// Those on the disk are counted only if that could matter.
+std::size_t Session::most_ordinary_jobs() const {
+    const std::size_t most = most_jobs();
+    if (most >= service_.options.max_jobs) return most;
+    return most - std::min(most, service_.durable_jobs.running(login_.key_id));
+}
+
+JobSlots::Slot Session::take_slot() const {
+    if (auto slot = service_.job_slots.take(login_.key_id, most_ordinary_jobs())) return std::move(*slot);
+    throw Error(ErrorCode::busy, "this key has as many jobs as it may have");
 }
 
 // A job that was removed long after its end must not be started by a request that is older still.
@@ -451,8 +593,8 @@ void Session::release(const Release& message) {
     if (leaving_) leave();
 }
 
-void Session::say_job_error(const std::string& job, const Error& error) {
-    log_warning("job_refused", {{"job", job}, {"key", login_.key_id}, {"from", address_},
+void Session::say_job_error(const std::string& job, const Error& error, const std::string& command) {
+    log_warning("job_refused", {{"job", job}, {"key", login_.key_id}, {"from", address_}, {"command", command},
                                    {"code", std::string(to_string(error.code()))}, {"problem", error.what()}});
     ErrorMessage message = to_message(error);
     message.job = job;

@@ -4,6 +4,7 @@
 #include "common/bytes.hpp"
 #include "common/error.hpp"
 #include "server/command_state.hpp"
+#include "server/process_session.hpp"
 #include "server/terminal.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -86,6 +87,20 @@ struct LeaderDescriptors {
     int state = -1;
 };
 
+// The signals that are ignored here, and would be in the child: exec sets only those that are handled to their defaults. Looked up once: a system
+// call for each of the 64 takes longer than all else that a child does before exec.
+const std::vector<int>& ignored_signals() {
+    static const std::vector<int> found = [] {
+        std::vector<int> ignored;
+        for (int number = 1; number < NSIG; ++number) {
+            struct sigaction current {};
+            if (::sigaction(number, nullptr, &current) == 0 && current.sa_handler == SIG_IGN) ignored.push_back(number);
+        }
+        return ignored;
+    }();
+    return found;
+}
+
 // The initialiser that makes the child clean. Runs in the child between vfork and exec, in the parent's memory: it makes
 // system calls and touches nothing else. The calls that change the user are raw, because those of the C library would make
 // every thread of the daemon follow.
@@ -112,11 +127,7 @@ public:
 private:
     bool setup() {
         if (::setsid() < 0) return false;
-        for (int number = 1; number < NSIG; ++number) {
-            struct sigaction action {};
-            action.sa_handler = SIG_DFL;
-            ::sigaction(number, &action, nullptr); // fails for KILL, STOP and those that the C library keeps
-        }
+        for (const int number : ignored_) ::signal(number, SIG_DFL);
         if (plan_.umask) ::umask(static_cast<mode_t>(*plan_.umask));
         return ::setrlimit(RLIMIT_NOFILE, &open_files_) == 0;
     }
@@ -159,15 +170,18 @@ private:
     LeaderDescriptors leader_;
     pid_t parent_;
     bool change_user_;
+    const std::vector<int>& ignored_ = ignored_signals();
     Stage stage_ = Stage::setup;
 };
 
-// All signals are held back while the child runs in our memory: a handler of the daemon's must not run there.
+// All signals are held back while the child runs in our memory: a handler of the daemon's must not run there. SIGCHLD has none, and held back
+// here it would wake another thread for each child that ends.
 class SignalsBlocked {
 public:
     SignalsBlocked() {
         sigset_t all;
         sigfillset(&all);
+        sigdelset(&all, SIGCHLD);
         ::pthread_sigmask(SIG_SETMASK, &all, &before_);
     }
     ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
@@ -304,6 +318,11 @@ asio::awaitable<void> Child::ended() {
 void Child::signal_group(int number) {
     const pid_t group = report_.group > 0 ? report_.group : pid_;
     if (pid_ > 0) ::kill(-group, number);
+}
+
+void Child::signal_all(int number) {
+    signal_group(number);
+    if (pid_ > 0) signal_session(pid_, number);
 }
 
 // The gauge is not opened earlier: while we could read the pipe, a command that closes its stdin would go unnoticed.

@@ -52,6 +52,8 @@ public:
     boost::asio::awaitable<void> ended();
     // To the command's whole process group; nothing happens if it is gone.
     void signal_group(int number);
+    // To what else the command has started, too, in process groups of its own.
+    void signal_all(int number);
     // Call once, after ended().
     ProcessEnd reap();
 

@@ -1,6 +1,7 @@
 #include "server/start_job.hpp"
 
 #include "server/launch_plan.hpp"
+#include "server/log.hpp"
 #include "server/spawn.hpp"
 
 #include <algorithm>
@@ -38,7 +39,8 @@ JobOptions job_options(const JobStart& start) {
 }
 
 LaunchPlan plan_of(const JobStart& start) {
-    return make_launch_plan(start.exec, start.request, start.account, {start.exec.job, start.key_id, start.address});
+    return make_launch_plan(
+        start.exec, start.request, start.account, {start.exec.job, start.key_id, start.address}, start.sftp_server);
 }
 
 } // namespace
@@ -48,8 +50,12 @@ void check_startable(const JobStart& start) { plan_of(start); }
 std::shared_ptr<Job> start_job(const boost::asio::any_io_executor& executor, const JobStart& start) {
     const LaunchPlan plan = plan_of(start);
     JobFacts facts{start.exec.job, start.key_id, start.address, start.account.name, one_line(start.request.words), start.boot};
-    return std::make_shared<Job>(executor, std::move(facts), job_options(start),
+    auto job = std::make_shared<Job>(executor, std::move(facts), job_options(start),
         spawn(executor, plan, start.account, spawn_options(start)), start.exec.limits);
+    const JobFacts& known = job->facts();
+    log_event("job_started", {{"job", known.id}, {"key", known.key_id}, {"from", known.address}, {"user", known.user},
+                                 {"command", known.command}, {"pid", std::to_string(job->pid())}});
+    return job;
 }
 
 } // namespace rc

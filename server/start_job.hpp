@@ -8,6 +8,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -16,15 +17,16 @@
 namespace rc {
 
 struct JobStart {
-    const Exec& exec;
-    const ExecRequest& request; // what exec's body says
+    Exec exec;
+    ExecRequest request; // what exec's body says
     Account account;
     std::string key_id;
     std::string address; // ADDR:PORT of the client
     std::string boot;    // for exit
     std::chrono::seconds max_keep{};
     rlimit open_files{};
-    bool recorded = false; // see JobOptions
+    bool recorded = false;               // see JobOptions
+    std::filesystem::path sftp_server{}; // see make_launch_plan()
 };
 
 // Throws what make_launch_plan() throws; nothing is started.

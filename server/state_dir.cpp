@@ -12,6 +12,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
 
 namespace rc {
 
@@ -57,8 +61,32 @@ Secret load_secret(const std::filesystem::path& file) {
     return secret;
 }
 
+// Text that holds a private key.
+struct PrivateText {
+    explicit PrivateText(std::string content) : text(std::move(content)) {}
+    PrivateText(const PrivateText&) = delete;
+    PrivateText& operator=(const PrivateText&) = delete;
+    ~PrivateText() { wipe(std::as_writable_bytes(std::span(text))); }
+    std::string text;
+};
+
+Identity load_identity(const std::filesystem::path& file) {
+    if (!std::filesystem::exists(file)) {
+        const PrivateText fresh(to_pem(make_identity()));
+        write_new(file, 0600, fresh.text);
+    }
+    const PrivateText content(read_guarded(file, readable_by_others, 65536));
+    std::optional<Identity> identity = parse_identity(content.text);
+    if (identity) return std::move(*identity);
+    throw Error(ErrorCode::internal,
+        file.string() +
+            ": not a private key and its certificate in PEM; bring back a copy of it, or remove it: a new one will be made, and "
+            "clients will refuse this host until they have removed what they know of it");
+}
+
 } // namespace
 
-StateDir::StateDir(const std::filesystem::path& directory) : lock_(lock(directory)), secret_(load_secret(directory / "secret")) {}
+StateDir::StateDir(const std::filesystem::path& directory)
+    : lock_(lock(directory)), secret_(load_secret(directory / "secret")), identity_(load_identity(directory / "identity")) {}
 
 } // namespace rc

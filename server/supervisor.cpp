@@ -10,6 +10,8 @@
 #include "server/log.hpp"
 #include "server/options.hpp"
 #include "server/outputs.hpp"
+#include "server/permission.hpp"
+#include "server/privileges.hpp"
 #include "server/spool.hpp"
 #include "server/start_job.hpp"
 
@@ -92,9 +94,10 @@ private:
             spool_.emplace(directory_.path(), spool_limits());
             Exec exec = record_.exec;
             exec.limits = {limits::window, limits::window};
-            const ExecRequest request = read_exec_request(exec, std::as_bytes(std::span(record_.body)));
-            JobStart start{
-                exec, request, account(), record_.key_id, record_.address, exec.boot, options_.max_keep, open_files(), true};
+            const ExecRequest asked = read_exec_request(exec, std::as_bytes(std::span(record_.body)));
+            const Grant granted = grant(record_.restrictions, exec, asked);
+            JobStart start{granted.exec, granted.request, account(), record_.key_id, record_.address, exec.boot,
+                options_.max_keep, open_files(), true};
             job_ = start_job(executor_, start);
             job_->streams().on_ready = [this] {
                 output_.notify();
@@ -134,7 +137,8 @@ private:
             if (problem == 0) co_return;
             // Anything else may have lost what was written before, and is forgotten by the next fsync: the end stays unknown.
             const bool may_pass = problem == ENOSPC || problem == EDQUOT;
-            log_warning(may_pass ? "job_full" : "job_lost", {{"job", record_.exec.job}, {"problem", std::strerror(problem)}});
+            log_warning(may_pass ? "job_full" : "job_lost",
+                {{"job", record_.exec.job}, {"key", record_.key_id}, {"problem", std::strerror(problem)}});
             if (!may_pass) co_return;
             co_await sleep_for(retry_pause);
         }
@@ -479,7 +483,7 @@ Number to_number(std::string_view text) {
 pid_t start_supervisor(const JobDirectory& directory, const JobClaimed& claimed, const SupervisorOptions& options) {
     std::vector<std::string> words{"rcmd-server", std::string(supervise_verb), directory.path().string(),
         std::to_string(options.max_spool), std::to_string(options.max_state), std::to_string(options.max_keep.count()),
-        std::to_string(options.open_files), options.log_level, options.log_file.string()};
+        std::to_string(options.open_files), options.log.level, options.log.format, options.log.file.string()};
     std::vector<char*> arguments;
     arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
@@ -516,18 +520,19 @@ pid_t start_supervisor(const JobDirectory& directory, const JobClaimed& claimed,
 }
 
 int supervise(int argc, char** argv) {
-    if (argc != 9) return 1;
+    if (argc != 10) return 1;
     SupervisorOptions options;
     const JobDirectory directory(argv[2]);
     options.max_spool = to_number<std::uint64_t>(argv[3]);
     options.max_state = to_number<std::uint64_t>(argv[4]);
     options.max_keep = std::chrono::seconds(to_number<std::int64_t>(argv[5]));
     options.open_files = to_number<rlim_t>(argv[6]);
-    options.log_level = argv[7];
-    options.log_file = argv[8];
+    options.log = {argv[9], argv[7], argv[8]};
     ::fcntl(lock_descriptor, F_SETFD, FD_CLOEXEC);
-    std::signal(SIGPIPE, SIG_IGN);
-    open_log(options.log_file, options.log_level);
+    std::signal(
+        SIGPIPE, SIG_IGN); // but not SIGXFSZ: output that may not be kept is lost, and that is what the job's end says then
+    open_log(options.log);
+    lower_privileges();
     asio::io_context context(1);
     Supervisor supervisor(options, directory, context);
     asio::co_spawn(context, supervisor.run(), [](const std::exception_ptr& thrown) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "server/job_directory.hpp"
+#include "server/log.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -28,8 +29,7 @@ struct SupervisorOptions {
     std::uint64_t max_state{}; // bytes of all jobs' output
     std::chrono::seconds max_keep{};
     rlim_t open_files{}; // the soft limit that the daemon was started with, for the command
-    std::string log_level;
-    std::filesystem::path log_file; // empty: stderr
+    LogOptions log;
 };
 
 // Starts it for a job whose claim it inherits. Returns its process, a child of this one, to be waited for. Throws Error{internal}.

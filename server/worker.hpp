@@ -8,14 +8,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include <string>
+#include <memory>
 #include <thread>
 
 namespace rc {
 
 class Worker {
 public:
-    // Starts the thread. It lives as long as the worker, which its children rely on (see spawn.hpp).
+    // Starts the thread, a home of the service. It lives as long as the worker, which its children rely on (see spawn.hpp).
     explicit Worker(Service& service);
     // Call stop() before. Connections are cut, processes killed.
     ~Worker() = default;
@@ -28,8 +28,10 @@ public:
     [[nodiscard]] boost::asio::io_context& context() { return context_; }
 
     // These may be called on any thread.
-    // Serves a socket of context(). `address`: the client's, ADDR:PORT.
-    void serve(boost::asio::ip::tcp::socket socket, std::string address);
+    // Serves a socket of context().
+    void serve(boost::asio::ip::tcp::socket socket, const boost::asio::ip::tcp::endpoint& peer);
+    // Ends the sessions whose keys open nothing any more, and the jobs of keys that are gone.
+    void review(const std::shared_ptr<const AuthorizedKeys>& keys);
     // Ends every job that runs here, for the reason shutdown.
     void end_jobs();
     // Lets every session here say goodbye.

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import select
 import selectors
 import socket
 import struct
@@ -45,6 +46,10 @@ class Cutter:
             thread.join()
         self._listener.close()
 
+    def lead_to(self, port: int) -> None:
+        """Later connections go to another server."""
+        self._server_port = port
+
     def interrupt(self) -> None:
         """Cuts all connections now."""
         with self._lock:
@@ -62,7 +67,11 @@ class Cutter:
             self._threads[-1].start()
 
     def _carry(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self._server_port)) as server:
+        try:
+            server = socket.create_connection(("127.0.0.1", self._server_port))
+        except OSError:
+            return client.close()  # there is no server just now
+        with client, server:
             for end in (client, server):  # no network waits for more before it carries a byte
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
@@ -93,10 +102,19 @@ class Cutter:
     def _break(self, client: socket.socket, server: socket.socket) -> None:
         self.cut += 1
         if self._how == "stall":
-            self._closing.wait()
+            self._await_the_end_of(client, server)
         if self._how == "reset":
             for end in (client, server):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+    def _await_the_end_of(self, *ends: socket.socket) -> None:
+        """Until both have given the connection up: a half-open one is not there for either."""
+        for end in ends:
+            gone = select.poll()
+            gone.register(end, select.POLLRDHUP)
+            while not self._closing.is_set() and not gone.poll(200):
+                pass
 
 
 def shut_down(end: socket.socket) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import socket
@@ -19,7 +20,7 @@ from OpenSSL import SSL, crypto
 import wire
 
 
-def server_context() -> SSL.Context:
+def new_context() -> SSL.Context:
     """TLS 1.3 with a certificate of its own, as an attacker would make one."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "rcmd")])
@@ -33,6 +34,12 @@ def server_context() -> SSL.Context:
     context.use_privatekey(crypto.PKey.from_cryptography_key(key))
     context.use_certificate(crypto.X509.from_cryptography(certificate))
     return context
+
+
+@functools.cache
+def server_context() -> SSL.Context:
+    """All that have it show one identity: a client that met one on some port may meet another there later."""
+    return new_context()
 
 
 @contextmanager
@@ -58,14 +65,14 @@ def listener(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         except (OSError, wire.Closed, TimeoutError, SSL.Error):
             pass  # the client has gone, which is what these servers are there for
         finally:
-            end(plain)
+            cut(plain)
+            plain.close()
 
-    def end(plain: socket.socket) -> None:
+    def cut(plain: socket.socket) -> None:
         try:
             plain.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        plain.close()
 
     acceptor = threading.Thread(target=accept, daemon=True)
     acceptor.start()
@@ -76,7 +83,7 @@ def listener(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         listening.close()
         acceptor.join(10)
         for plain in connections:
-            end(plain)
+            cut(plain)  # its thread still reads what has arrived, and closes it
         for thread in threads:
             thread.join(10)
 
@@ -160,3 +167,26 @@ class FakeServer:
         """Reads until the client has gone."""
         while True:
             self.receive()
+
+
+class Middle:
+    """A man in the middle: his own certificate towards the client, a connection of his own to the server."""
+
+    def __init__(self, port: int):
+        self.port = port
+        self.context = server_context()
+        self.hello = b""
+        self.behind_challenge: list[bytes] = []
+        self.answer: dict = {}
+
+    def __call__(self, plain: socket.socket) -> None:
+        client = accept_tls(plain, self.context)
+        real = wire.Channel(*wire.tls_connect(self.port))
+        self.hello, _ = client.receive_raw()
+        real.send_bytes(wire.frame(self.hello))
+        challenge, proof = real.receive_raw()
+        client.send_bytes(wire.frame(challenge, proof))
+        auth, body = client.receive_raw()
+        self.behind_challenge.append(auth)
+        real.send_bytes(wire.frame(auth, body))
+        self.answer = json.loads(real.receive_raw()[0])

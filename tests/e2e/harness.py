@@ -24,7 +24,8 @@ RCMD_SERVER = str(BIN / "rcmd-server")
 
 # Sizes and counts are divided by this: 1 in a release build, more under a sanitizer.
 SCALE = int(os.environ.get("RCMD_TEST_SCALE") or 1)
-MEASURE_MEMORY = SCALE == 1
+SANITIZED = SCALE != 1
+MEASURE_MEMORY = not SANITIZED
 # Only guards against hangs; no test depends on being quicker.
 DEADLINE = 60.0
 AS_ROOT = os.geteuid() == 0

@@ -581,7 +581,7 @@ def test_lingering_ends_with_all_processes(server: Server, keep: int) -> None:
     client.drop()
     wait_for(lambda: not marked(name), "the job to be gone")
     wait_for(lambda: forgotten(server, job), "the job to be forgotten")
-    assert f"job={job.id}" in server.log() and "reason=abandoned" in server.log()
+    wait_for(lambda: f"job={job.id}" in server.log() and "reason=abandoned" in server.log(), "that to be logged")
 
 
 def test_the_result_is_kept_as_long(server: Server) -> None:

@@ -71,7 +71,10 @@ BAD_LINES = {
     "field missing": f"{ID} {ALGORITHM} {SALT} {STORED}",
     "wrong id": f"../{ID} {ALGORITHM} {SALT} {STORED} {SERVER_KEY} {OPTIONS}",
     "unknown option": f"{GOOD} no-such-option",
-    "option of a later day": f'{GOOD} command="true"',
+    "quote that is not closed": f'{GOOD} command="true',
+    "network that is none": f"{GOOD} from=10.0.0.0/33",
+    "date that is none": f"{GOOD} expires=tomorrow",
+    "option twice": f"{GOOD} no-pty no-pty",
     "empty user": f"{ID} {ALGORITHM} {SALT} {STORED} {SERVER_KEY} user=",
 }
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 
@@ -153,6 +154,21 @@ def test_ctrl_c_ends_the_running_job_and_starts_no_further_one(server: Server, t
         client.send_signal(2)
         assert client.wait(60) == 130
     assert not trace.exists() and not marked(name)
+
+
+def test_lines_that_a_signal_kept_from_running_are_no_success(server: Server, tmp_path: Path) -> None:
+    """Although the line that ran when it came ended well."""
+    go, trace = tmp_path / "go", tmp_path / "trace"
+    first = f"trap 'echo caught' TERM; echo ready; while [ ! -e {go} ]; do sleep 0.05; done"
+    with server.start_rcmd(options=["--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+        client.stdin.write(f"{first}\ntouch {trace}\n".encode())
+        client.stdin.close()
+        assert client.stdout.readline() == b"ready\n"
+        client.send_signal(signal.SIGTERM)
+        assert client.stdout.readline() == b"caught\n"
+        go.touch()
+        assert client.wait(60) == 128 + signal.SIGTERM
+    assert not trace.exists()
 
 
 def test_a_batch_without_a_server_is_255(server: Server) -> None:

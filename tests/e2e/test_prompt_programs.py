@@ -125,9 +125,13 @@ def test_the_size_of_the_terminal_is_that_of_the_window(server: Server, tmp_path
 
 def test_a_running_program_learns_of_a_new_size(server: Server, tmp_path: Path) -> None:
     script = tmp_path / "script"
-    script.write_text("trap 'echo size $(stty size)' WINCH\necho ready\nwhile ! read -t 0.1 x; do :; done\n")
+    script.write_text(
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: print('size', *reversed(os.get_terminal_size()), flush=True))\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n")
     with at_home(server, tmp_path, columns=80, rows=24) as screen:
-        screen.enter("bash script")
+        screen.enter("/usr/bin/python3 script")
         screen.expect("^ready$")
         screen.resize(66, 22)
         screen.expect("^size 22 66$")

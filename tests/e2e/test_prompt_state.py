@@ -1,44 +1,19 @@
 """What lasts from one command of the prompt to the next: directory, exported variables, umask."""
 from __future__ import annotations
 
-import ctypes
 import os
-import pwd
 import re
 import shutil
-import subprocess
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Iterator
 
 import pytest
 
-from harness import AS_ROOT, Place, Server
+from accounts import can_have_mounts_of_its_own, with_own_account
+from harness import Place, Server
 from screen import AT_PROMPT, Screen, prompt_on_screen
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-NEW_MOUNTS = 0x20000
-BIND, REC_PRIVATE = 0x1000, 0x4000 | 0x40000
 OWN = "the account's own"
-
-
-def can_have_mounts_of_its_own() -> bool:
-    return AS_ROOT and subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode == 0
-
-
-def with_login_shell(shell: str, passwd: Path) -> Callable[[], None]:
-    """Makes a process see another shell in the account's entry, without a change of the system."""
-    entries = [line.split(":") for line in Path("/etc/passwd").read_text().splitlines()]
-    own = pwd.getpwuid(os.geteuid()).pw_name
-    passwd.write_text("".join(":".join([*entry[:-1], shell if entry[0] == own else entry[-1]]) + "\n"
-                              for entry in entries))
-
-    def enter() -> None:
-        for failed in (LIBC.unshare(NEW_MOUNTS), LIBC.mount(b"none", b"/", None, REC_PRIVATE, None),
-                       LIBC.mount(bytes(passwd), b"/etc/passwd", None, BIND, None)):
-            if failed:
-                raise OSError(ctypes.get_errno(), "no mounts of its own")
-
-    return enter
 
 
 @pytest.fixture(scope="module", params=[OWN, "sh", "bash", "dash", "zsh"])
@@ -50,7 +25,7 @@ def server(request: pytest.FixtureRequest, place: Place) -> Iterator[Server]:
         shell = shutil.which(request.param)
         if shell is None:
             pytest.skip(f"there is no {request.param}")
-        preexec = with_login_shell(shell, place.root / f"passwd-{request.param}")
+        preexec = with_own_account(place.root / f"passwd-{request.param}", shell)
     running = Server(place, preexec=preexec)
     if request.param != OWN:
         assert running.rcmd("echo $SHELL").out.decode() == f"{shell}\n"

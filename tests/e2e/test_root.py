@@ -2,20 +2,20 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
+from pathlib import Path
 from typing import Callable
 
 import pytest
 
 import wire
-from harness import AS_ROOT, Place, Server, authorized_line, run_rcmd, run_server
+from accounts import EXPIRED, TURNED_AWAY, USER, can_have_mounts_of_its_own, with_accounts, with_files
+from harness import RCMD_SERVER, SANITIZED, Place, Server, authorized_line, base_environment, run, run_rcmd, run_server
 
-pytestmark = pytest.mark.skipif(not AS_ROOT, reason="only root can become another user")
+pytestmark = pytest.mark.skipif(not can_have_mounts_of_its_own(), reason="only root can become another user, whom only the test sees")
 
 MakePlace = Callable[..., Place]
 MakeServer = Callable[..., Server]
-NOBODY = pwd.getpwnam("nobody") if AS_ROOT else None
 
 
 def crowd() -> None:
@@ -24,73 +24,122 @@ def crowd() -> None:
 
 
 @pytest.fixture
-def nobody(make_place: MakePlace, make_server: MakeServer) -> Server:
+def limited(make_place: MakePlace, make_server: MakeServer) -> Server:
+    """A server whose key runs commands as USER."""
     place = make_place()
-    place.write_authorized(authorized_line(place.key, "user=nobody") + "\n")
-    return make_server(place=place, preexec=crowd)
+    place.write_authorized(authorized_line(place.key, f"user={USER.name}") + "\n")
+    enter = with_accounts(place.root)
+
+    def preexec() -> None:
+        enter()
+        crowd()
+
+    return make_server(place=place, preexec=preexec)
 
 
-def as_nobody(server: Server, *words: str) -> bytes:
-    """Runs the words without a shell: nobody's one lets nobody in."""
+def as_user(server: Server, *words: str) -> bytes:
     result = server.rcmd(*words, options=["--argv", "--cwd", "/"])
     assert result.code == 0, result
     return result.out
 
 
-def test_id_shows_nobody_and_its_groups_only(nobody: Server) -> None:
-    expected = f"uid={NOBODY.pw_uid}(nobody) gid={NOBODY.pw_gid}(nogroup) groups={NOBODY.pw_gid}(nogroup)\n"
-    assert as_nobody(nobody, "id").decode() == expected
+def test_id_shows_the_user_and_its_groups_only(limited: Server) -> None:
+    name = USER.name
+    expected = f"uid={USER.uid}({name}) gid={USER.uid}({name}) groups={USER.uid}({name})\n"
+    assert as_user(limited, "id").decode() == expected
 
 
-def test_real_effective_saved_and_filesystem_ids_are_all_dropped(nobody: Server) -> None:
-    status = as_nobody(nobody, "cat", "/proc/self/status").decode()
+def test_real_effective_saved_and_filesystem_ids_are_all_dropped(limited: Server) -> None:
+    status = as_user(limited, "cat", "/proc/self/status").decode()
     fields = dict(line.split(":\t", 1) for line in status.splitlines())
-    assert fields["Uid"].split() == [str(NOBODY.pw_uid)] * 4
-    assert fields["Gid"].split() == [str(NOBODY.pw_gid)] * 4
-    assert fields["Groups"].split() in ([], [str(NOBODY.pw_gid)])
+    assert fields["Uid"].split() == [str(USER.uid)] * 4
+    assert fields["Gid"].split() == [str(USER.uid)] * 4
+    assert fields["Groups"].split() in ([], [str(USER.uid)])
     for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
         assert int(fields[name], 16) == 0, name
 
 
 @pytest.mark.parametrize("call", ["os.setuid(0)", "os.seteuid(0)", "os.setgid(0)", "os.setgroups([0])",
                                   "open('/etc/shadow')", "os.kill(os.getppid(), 0)"])
-def test_there_is_no_way_back(nobody: Server, call: str) -> None:
-    result = nobody.rcmd("/usr/bin/python3", "-c", f"import os; {call}", options=["--argv", "--cwd", "/"])
+def test_there_is_no_way_back(limited: Server, call: str) -> None:
+    result = limited.rcmd("/usr/bin/python3", "-c", f"import os; {call}", options=["--argv", "--cwd", "/"])
     assert result.code == 1 and b"PermissionError" in result.err
 
 
-def test_the_environment_is_that_of_the_user(nobody: Server) -> None:
-    lines = as_nobody(nobody, "env").decode().splitlines()
-    assert {"USER=nobody", "LOGNAME=nobody", f"HOME={NOBODY.pw_dir}"} <= set(lines)
+def test_the_environment_is_that_of_the_user(limited: Server) -> None:
+    lines = as_user(limited, "env").decode().splitlines()
+    assert {f"USER={USER.name}", f"LOGNAME={USER.name}", f"HOME={USER.home}"} <= set(lines)
 
 
-def test_a_home_that_does_not_exist_does_not_keep_a_command_from_running(nobody: Server) -> None:
-    result = nobody.rcmd("pwd", options=["--argv"])
+def test_a_home_that_does_not_exist_does_not_keep_a_command_from_running(limited: Server) -> None:
+    result = limited.rcmd("pwd", options=["--argv"])
     assert (result.code, result.out) == (0, b"/\n"), result
 
 
-def test_the_shell_runs_commands_as_nobody_although_it_may_not_log_in(nobody: Server) -> None:
-    result = nobody.rcmd("id -un; id -Gn")
-    assert (result.code, result.out) == (0, b"nobody\nnogroup\n"), result
+def test_the_shell_runs_commands_as_the_user(limited: Server) -> None:
+    result = limited.rcmd("id -un; id -Gn")
+    assert (result.code, result.out.decode().split()) == (0, [USER.name, USER.name]), result
 
 
-def test_a_directory_that_only_root_may_enter_is_refused(nobody: Server, tmp_path: object) -> None:
+def closed(make_place: MakePlace, make_server: MakeServer, name: str) -> str:
+    """What the client says when commands may not run as that account, in whatever way they are asked for."""
+    place = make_place()
+    place.write_authorized(authorized_line(place.key, f"user={name}") + "\n")
+    enter = with_accounts(place.root)
+    server = make_server(place=place, preexec=enter)
+    for options in ([], ["--argv"], ["-tt"], ["--job", "durable"]):
+        result = server.rcmd("true", options=options)
+        result.failed_by_itself()
+    checked = run(RCMD_SERVER, "check", "--authorized-keys", str(place.authorized_keys), env=base_environment(place.home),
+                  preexec_fn=enter)
+    assert checked.code == 1 and "line 1" in checked.message + checked.out.decode() and name in checked.out.decode()
+    return result.message
+
+
+def test_an_account_whose_shell_turns_people_away_runs_nothing(make_place: MakePlace, make_server: MakeServer) -> None:
+    assert "nologin" in closed(make_place, make_server, TURNED_AWAY.name)
+
+
+def test_an_account_that_has_expired_runs_nothing(make_place: MakePlace, make_server: MakeServer) -> None:
+    assert "expired" in closed(make_place, make_server, EXPIRED.name)
+
+
+def test_while_nologin_is_there_only_root_runs_commands(make_place: MakePlace, make_server: MakeServer) -> None:
+    place = make_place()
+    place.write_authorized(authorized_line(place.key, f"user={USER.name},root") + "\n")
+    run_directory = place.root / "run"
+    run_directory.mkdir()
+    (run_directory / "nologin").touch()
+    accounts, nologin = with_accounts(place.root), with_files((run_directory, "/run"))
+
+    def preexec() -> None:
+        accounts()
+        nologin()
+
+    server = make_server(place=place, preexec=preexec)
+    refused = server.rcmd("true")
+    refused.failed_by_itself()
+    assert "nologin" in refused.message
+    assert run_rcmd(place, "-l", "root", server.host, "echo in").out == b"in\n"
+
+
+def test_a_directory_that_only_root_may_enter_is_refused(limited: Server, tmp_path: object) -> None:
     os.chmod(str(tmp_path), 0o700)
-    result = nobody.rcmd("pwd", options=["--argv", "--cwd", str(tmp_path)])
+    result = limited.rcmd("pwd", options=["--argv", "--cwd", str(tmp_path)])
     assert result.code == 255 and result.out == b""
 
 
-def test_a_program_that_only_root_may_execute_is_126(nobody: Server, tmp_path: object) -> None:
+def test_a_program_that_only_root_may_execute_is_126(limited: Server, tmp_path: object) -> None:
     program = f"{tmp_path}/program"
     with open(program, "w") as text:
         text.write("#!/bin/sh\necho ran\n")
     os.chmod(program, 0o700)
-    result = nobody.rcmd(program, options=["--argv", "--cwd", "/"])
+    result = limited.rcmd(program, options=["--argv", "--cwd", "/"])
     assert (result.code, result.out) == (126, b"")
 
 
-def test_another_user_than_the_lines_is_forbidden(nobody: Server) -> None:
-    result = run_rcmd(nobody.place, "--argv", "-l", "root", nobody.host, "id")
+def test_another_user_than_the_lines_is_forbidden(limited: Server) -> None:
+    result = run_rcmd(limited.place, "--argv", "-l", "root", limited.host, "id")
     result.failed_by_itself()
     assert result.out == b"" and "root" in result.message
 
@@ -128,14 +177,40 @@ def test_a_line_with_a_user_that_does_not_exist_runs_nothing(make_place: MakePla
 
 def test_the_first_of_several_users_is_the_default(make_place: MakePlace, make_server: MakeServer) -> None:
     place = make_place()
-    place.write_authorized(authorized_line(place.key, "user=nobody,root") + "\n")
-    server = make_server(place=place)
-    assert as_nobody(server, "id", "-un") == b"nobody\n"
+    place.write_authorized(authorized_line(place.key, f"user={USER.name},root") + "\n")
+    server = make_server(place=place, preexec=with_accounts(place.root))
+    assert as_user(server, "id", "-un").decode() == f"{USER.name}\n"
     for options, host in ((["-l", "root"], server.host), ([], f"root@{server.host}")):
         assert run_rcmd(place, *options, host, "id -un").out == b"root\n"
     assert run_rcmd(place, "-l", "daemon", server.host, "id -un").code == 255
 
 
-def test_signals_reach_a_command_of_another_user(nobody: Server) -> None:
-    result = nobody.rcmd("sleep", "1000", options=["--argv", "--cwd", "/", "--timeout", "1"])
+def test_signals_reach_a_command_of_another_user(limited: Server) -> None:
+    result = limited.rcmd("sleep", "1000", options=["--argv", "--cwd", "/", "--timeout", "1"])
     assert result.code == 124
+
+
+def capabilities(pid: int | str) -> dict[str, int]:
+    fields = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return {name: int(fields[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapBnd")}
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer needs the rights of a debugger")
+def test_the_daemon_uses_only_the_rights_it_needs(limited: Server) -> None:
+    needed = sum(1 << number for number in (0, 2, 3, 5, 6, 7))  # CHOWN, DAC_READ_SEARCH, FOWNER, KILL, SETGID, SETUID
+    assert capabilities(limited.pid)["CapEff"] == capabilities("self")["CapEff"] & needed
+
+
+def test_a_command_of_root_has_all_rights_of_root(make_server: MakeServer) -> None:
+    result = make_server().rcmd("grep CapEff /proc/self/status")
+    assert int(result.out.split()[1], 16) == capabilities("self")["CapBnd"], result
+
+
+def test_no_new_privs_is_an_option(make_place: MakePlace, make_server: MakeServer) -> None:
+    place = make_place()
+    place.write_authorized(authorized_line(place.key, f"user={USER.name}") + "\n")
+    question = "grep NoNewPrivs /proc/self/status"
+    enter = with_accounts(place.root)
+    assert make_server(place=place, preexec=enter).rcmd(question).out.split() == [b"NoNewPrivs:", b"0"]
+    place.state = place.root / "other-state"
+    assert make_server("--no-new-privs", place=place, preexec=enter).rcmd(question).out.split() == [b"NoNewPrivs:", b"1"]

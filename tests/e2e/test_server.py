@@ -179,7 +179,7 @@ def test_drain_ends_what_takes_too_long(make_server: Callable[..., Server]) -> N
 def test_max_sessions_tells_the_next_client_that_it_is_busy(make_server: Callable[..., Server]) -> None:
     server = make_server("--max-sessions", "2")
     with server.login(), server.login():
-        result = server.rcmd("echo x")
+        result = server.rcmd("echo x", options=["-q", "-o", "ConnectTimeout=1"])
         result.failed_by_itself()
         assert re.search("busy|too many|as many", result.message)
     wait_for(lambda: server.rcmd("echo x").code == 0, "the place to be free again")

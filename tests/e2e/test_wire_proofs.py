@@ -1,15 +1,13 @@
 """The challenge: the published vectors, and what an attacker may try with it."""
 from __future__ import annotations
 
-import json
 import os
-import socket
 from pathlib import Path
 
 import pytest
 
 import wire
-from fakes import FakeServer, accept_tls, listener, server_context
+from fakes import FakeServer, Middle, listener
 from harness import NEVER_STARTED, Server, run_rcmd
 
 HELLO = (b'{"type":"hello","versions":[1],"features":[],"key_id":"alice@laptop","user":"",'
@@ -30,6 +28,12 @@ def test_the_vectors_of_the_protocol_hold() -> None:
     text = wire.transcript(HELLO, CHALLENGE, bytes(range(0x40, 0x60)))
     assert wire.server_proof(keys, text).hex() == SERVER_PROOF
     assert wire.client_proof(keys, text).hex() == CLIENT_PROOF
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known_address(server: Server) -> None:
+    """From an address without a login in the last minutes wrong proofs would be answered by penalties."""
+    assert server.serves()
 
 
 def stranger(server: Server, key: wire.Key | None = None) -> wire.Wire:
@@ -144,32 +148,10 @@ def test_an_unknown_user_and_an_unknown_key_fail_alike_without_the_proof(server:
         fails(client, client.proof())
 
 
-class Middle:
-    """A man in the middle: his own certificate towards the client, a connection of his own to the server."""
-
-    def __init__(self, server: Server):
-        self.server = server
-        self.context = server_context()
-        self.behind_challenge: list[bytes] = []
-        self.answer: dict = {}
-
-    def __call__(self, plain: socket.socket) -> None:
-        client = accept_tls(plain, self.context)
-        real = wire.Channel(*wire.tls_connect(self.server.port))
-        hello, _ = client.receive_raw()
-        real.send_bytes(wire.frame(hello))
-        challenge, proof = real.receive_raw()
-        client.send_bytes(wire.frame(challenge, proof))
-        auth, body = client.receive_raw()
-        self.behind_challenge.append(auth)
-        real.send_bytes(wire.frame(auth, body))
-        self.answer = json.loads(real.receive_raw()[0])
-
-
 def test_a_man_in_the_middle_gets_no_proof_and_no_request_from_the_client(server: Server,
                                                                           tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    middle = Middle(server)
+    middle = Middle(server.port)
     with listener(middle) as port:
         result = run_rcmd(server.place, f"127.0.0.1:{port}", f"touch {trace}")
     result.failed_by_itself()
@@ -178,7 +160,7 @@ def test_a_man_in_the_middle_gets_no_proof_and_no_request_from_the_client(server
 
 
 def test_a_man_in_the_middle_of_a_careless_client_is_refused_by_the_server(server: Server) -> None:
-    middle = Middle(server)
+    middle = Middle(server.port)
     with listener(middle) as port:
         with wire.Wire(port, server.place.key) as careless:
             careless.greet()

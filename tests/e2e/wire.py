@@ -207,19 +207,19 @@ def set_timeout(plain: socket.socket, seconds: float) -> None:
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
 
 
-def connect(port: int) -> socket.socket:
-    plain = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+def connect(port: int, source: str = "") -> socket.socket:
+    plain = socket.create_connection(("127.0.0.1", port), timeout=SECONDS, source_address=(source, 0) if source else None)
     plain.settimeout(None)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     set_timeout(plain, SECONDS)
     return plain
 
 
-def tls_connect(port: int, newest: int = SSL.TLS1_3_VERSION) -> tuple[SSL.Connection, socket.socket]:
+def tls_connect(port: int, newest: int = SSL.TLS1_3_VERSION, source: str = "") -> tuple[SSL.Connection, socket.socket]:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_verify(SSL.VERIFY_NONE)
     context.set_max_proto_version(newest)
-    plain = connect(port)
+    plain = connect(port, source)
     connection = SSL.Connection(context, plain)
     connection.set_connect_state()
     try:
@@ -275,8 +275,8 @@ class Job:
 class Wire(Channel):
     """The client's side of a connection; checks everything that the server sends."""
 
-    def __init__(self, port: int, key: Key, acks: bool = True):
-        super().__init__(*tls_connect(port))
+    def __init__(self, port: int, key: Key, acks: bool = True, source: str = ""):
+        super().__init__(*tls_connect(port, source=source))
         self.key = key
         self.acks = acks
         self.jobs: dict[str, Job] = {}

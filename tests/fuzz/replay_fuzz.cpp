@@ -3,20 +3,16 @@
 #include "common/bytes.hpp"
 #include "common/error.hpp"
 #include "common/stream.hpp"
+#include "tests/fuzz/require.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <string>
 
 namespace rc {
 namespace {
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
 
 std::byte byte_at(std::uint64_t offset) { return static_cast<std::byte>(offset * 131 % 251); }
 

@@ -5,11 +5,12 @@
 #include "common/job_streams.hpp"
 #include "common/message_decoder.hpp"
 #include "common/outbox.hpp"
+#include "tests/fuzz/lines.hpp"
+#include "tests/fuzz/require.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,11 +20,6 @@ namespace rc {
 namespace {
 
 constexpr std::size_t window = 300;
-constexpr char new_connection = '\n'; // in the input: the bytes that follow come over another one
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
 
 std::byte byte_at(std::uint64_t offset) { return static_cast<std::byte>(offset % 251); }
 
@@ -119,22 +115,16 @@ private:
 // The input is text, for the fuzzer's sake: a header a line, `>` and the body behind it; an empty line is a new connection.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     rc::JobEnd job;
-    std::string_view text(reinterpret_cast<const char*>(data), size);
+    std::string_view text = rc::as_input(data, size);
     std::string frames;
     while (!text.empty()) {
-        const std::size_t end = std::min(text.find(rc::new_connection), text.size());
-        const std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
+        const std::string_view line = rc::take_line(text);
         if (line.empty()) {
             job.converse(frames);
             frames.clear();
             continue;
         }
-        const std::size_t body = std::min(line.find('>'), line.size());
-        const auto length = static_cast<std::uint32_t>(body);
-        for (int shift = 24; shift >= 0; shift -= 8) frames += static_cast<char>(length >> shift & 0xffU);
-        frames += line.substr(0, body);
-        frames += line.substr(std::min(body + 1, line.size()));
+        frames += rc::LineFrame(line).bytes();
     }
     job.converse(frames);
     return 0;

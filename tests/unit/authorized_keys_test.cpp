@@ -41,7 +41,7 @@ TEST(AuthorizedKeys, the_line_of_the_protocol_has_its_values) {
     EXPECT_EQ(to_hex(key.verifier.salt), "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf");
     EXPECT_EQ(to_hex(key.verifier.stored_key), "26269ed7da9134ef172e16deeff01402d163945a23e3deb6202f9772fac36140");
     EXPECT_EQ(to_hex(key.verifier.server_key), "aead96412317d5d17e3301eed875275acf7cc47548ebfc4acab8ce2e22eb37a2");
-    EXPECT_TRUE(key.users.empty());
+    EXPECT_TRUE(key.options.users.empty());
 }
 
 TEST(AuthorizedKeys, lines_may_be_empty_or_comments) {
@@ -73,9 +73,9 @@ TEST(AuthorizedKeys, users_are_kept_in_order) {
     const AuthorizedKeys file =
         parse_authorized_keys(line("a", "user=root") + '\n' + line("b", "user=www-data,root,daemon") + '\n' + line("c"), false);
     EXPECT_TRUE(file.problems.empty());
-    EXPECT_EQ(file.keys.at("a").users, std::vector{"root"s});
-    EXPECT_EQ(file.keys.at("b").users, (std::vector{"www-data"s, "root"s, "daemon"s}));
-    EXPECT_TRUE(file.keys.at("c").users.empty());
+    EXPECT_EQ(file.keys.at("a").options.users, std::vector{"root"s});
+    EXPECT_EQ(file.keys.at("b").options.users, (std::vector{"www-data"s, "root"s, "daemon"s}));
+    EXPECT_TRUE(file.keys.at("c").options.users.empty());
 }
 
 TEST(AuthorizedKeys, root_needs_a_user_in_each_line) {
@@ -131,8 +131,10 @@ const std::vector<Malformed>& malformed() {
         {"upper-case option", line("bad", "USER=root")},
         {"unknown option", line("bad", "no-such-option")},
         {"unknown option behind a known one", line("bad", "user=root no-such-option")},
-        {"an option of a later day", line("bad", "command=\"true\"")},
-        {"another one", line("bad", "from=10.0.0.0/8")},
+        {"an unknown option with a value", line("bad", "tunnel=\"0\"")},
+        {"a quote that is not closed", line("bad", "command=\"true")},
+        {"an option twice", line("bad", "no-pty no-pty")},
+        {"a network that is none", line("bad", "from=10.0.0.0/33")},
         {"a comment at the end", line("bad", "# of mine")},
     };
     return table;
@@ -171,7 +173,7 @@ TEST(AuthorizedKeys, a_second_line_of_the_same_key_is_a_problem) {
     ASSERT_EQ(file.problems.size(), 1U);
     EXPECT_NE(file.problems[0].find('3'), std::string::npos) << file.problems[0];
     if (file.keys.contains("a")) {
-        EXPECT_EQ(file.keys.at("a").users, std::vector{"root"s});
+        EXPECT_EQ(file.keys.at("a").options.users, std::vector{"root"s});
     }
 }
 

@@ -70,6 +70,11 @@ TEST(Hex, is_lower_case) {
     EXPECT_EQ(to_hex(as_bytes(std::string_view("\0\x01\x9f\xA0\xFF", 5))), "00019fa0ff");
 }
 
+TEST(ToLower, changes_ascii_letters_only) {
+    EXPECT_EQ(to_lower("Host-1.Example.ORG:7420 @[AZ`az{"), "host-1.example.org:7420 @[az`az{");
+    EXPECT_EQ(to_lower("\xC3\x84"), "\xC3\x84");
+}
+
 TEST(Utf8, is_that_of_the_rfc) {
     struct Case {
         std::string_view name;
@@ -141,7 +146,9 @@ TEST(Escape, leaves_one_harmless_line) {
         {"C1 raw", "\x9B[31m", "\\x9b[31m"},
         {"line separator", "a\u2028b", "a\\xe2\\x80\\xa8b"},
         {"paragraph separator", "a\u2029b", "a\\xe2\\x80\\xa9b"},
-        {"neighbours of the separators", "\xE2\x80\xA7\xE2\x80\xAA", "\xE2\x80\xA7\xE2\x80\xAA"},
+        {"the other way", "a\u202Eb", "a\\xe2\\x80\\xaeb"},
+        {"isolated", "\u2066a\u2069", "\\xe2\\x81\\xa6a\\xe2\\x81\\xa9"},
+        {"neighbours of these", "\u2027\u202F\u2065\u206A", "\u2027\u202F\u2065\u206A"},
         {"next line", "\xC2\x85", "\\xc2\\x85"},
         {"byte FF", "a\xFF", "a\\xff"},
         {"overlong", "\xC0\xAF", "\\xc0\\xaf"},
@@ -151,6 +158,19 @@ TEST(Escape, leaves_one_harmless_line) {
         {"an escape in an unfinished sequence", "\xF0\x9F\x1B", "\\xf0\\x9f\\x1b"},
     };
     for (const auto& [name, text, expected] : table) EXPECT_EQ(escape(text), expected) << name;
+}
+
+// Explicit formatting characters of the bidirectional algorithm (UAX #9), and the line separators before them.
+TEST(Escape, leaves_no_character_that_changes_lines_or_directions) {
+    for (unsigned last = 0x80; last < 0xC0; ++last) {
+        for (const unsigned middle : {0x80U, 0x81U}) {
+            const std::string text = {'\xE2', static_cast<char>(middle), static_cast<char>(last)};
+            const unsigned code = 0x2000 + (middle - 0x80) * 64 + last - 0x80;
+            const bool acts = (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+            EXPECT_EQ(escape(text) != text, acts) << code;
+            EXPECT_EQ(escape_json(text) != text, acts) << code;
+        }
+    }
 }
 
 TEST(Escape, leaves_no_byte_that_acts) {
@@ -196,6 +216,24 @@ TEST(Escape, a_cut_within_a_character_leaves_whole_text) {
         EXPECT_TRUE(out.ends_with("…")) << most;
         EXPECT_EQ(out.find("\xC2\x9B"), std::string::npos) << most;
     }
+}
+
+TEST(EscapeJson, escapes_what_json_leaves_as_it_is) {
+    struct Case {
+        std::string_view name;
+        std::string text, expected;
+    };
+    const std::vector<Case> table = {
+        {"nothing", "", ""},
+        {"an object", R"({"a":"b\n\"","c":[1,null]})", R"({"a":"b\n\"","c":[1,null]})"},
+        {"characters beyond ASCII", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\""},
+        {"delete", "\"\x7F\"", R"("\u007f")"},
+        {"C1", "\"\u009B31m\u0080\u009F\u00A0\"", "\"\\u009b31m\\u0080\\u009f\u00A0\""},
+        {"separators", "\"\u2028\u2029\"", R"("\u2028\u2029")"},
+        {"directions", "\"\u202A\u202E\u2066\u2069\"", R"("\u202a\u202e\u2066\u2069")"},
+        {"bytes that are not UTF-8", "\"\xFF\xC3\xED\xA0\x80\"", R"("\ufffd\ufffd\ufffd\ufffd\ufffd")"},
+    };
+    for (const auto& [name, text, expected] : table) EXPECT_EQ(escape_json(text), expected) << name;
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // What `rcmd jobs` prints.
-#include "client/job_listing.hpp"
+#include "common/job_listing.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 namespace rc {
 namespace {
 
@@ -22,6 +24,21 @@ TEST(JobTable, an_id_is_reserved_once) {
     EXPECT_EQ(known->windows, 1U);
     ASSERT_TRUE(table.find("key", "job"));
     EXPECT_EQ(table.find("key", "job")->windows, 1U);
+}
+
+TEST(JobTable, what_begins_a_job_is_called_for_a_fresh_id_only) {
+    JobTable table;
+    int begun = 0;
+    EXPECT_FALSE(table.reserve("key", "job", place(1), [&] { ++begun; }));
+    EXPECT_TRUE(table.reserve("key", "job", place(1), [&] { ++begun; }));
+    EXPECT_EQ(begun, 1);
+}
+
+TEST(JobTable, an_id_stays_free_when_its_job_cannot_begin) {
+    JobTable table;
+    EXPECT_THROW(table.reserve("key", "job", place(1), [] { throw std::runtime_error("no"); }), std::runtime_error);
+    EXPECT_FALSE(table.find("key", "job"));
+    EXPECT_FALSE(table.reserve("key", "job", place(1)));
 }
 
 TEST(JobTable, the_ids_of_keys_are_apart) {

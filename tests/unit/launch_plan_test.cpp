@@ -37,7 +37,7 @@ LaunchPlan plan(ExecMode mode, const Words& words, const Words& environment = {}
     request.words = words;
     request.directory = directory;
     request.environment = environment;
-    return make_launch_plan(exec, request, account(), Requester{"j1", "alice@laptop", "192.0.2.1:4000"});
+    return make_launch_plan(exec, request, account(), Requester{"j1", "alice@laptop", "192.0.2.1:4000"}, {});
 }
 
 std::string refused(ExecMode mode, const Words& words, const Words& environment = {}) {
@@ -117,7 +117,7 @@ LaunchPlan plan_with_terminal(const Exec& wanted, const std::string& command, co
     request.environment = {"A=1", "HOME=/h"};
     Account bob = account();
     bob.shell = shell;
-    return make_launch_plan(exec, request, bob, Requester{"j1", "alice@laptop", "192.0.2.1:4000"});
+    return make_launch_plan(exec, request, bob, Requester{"j1", "alice@laptop", "192.0.2.1:4000"}, {});
 }
 
 TEST(LaunchPlan, a_terminal_has_a_kind) {
@@ -146,14 +146,55 @@ TEST(LaunchPlan, only_a_command_line_of_a_known_shell_leaves_its_state) {
     EXPECT_FALSE(plan_with_terminal(argv, "/bin/ls").state);
 }
 
-TEST(LaunchPlan, a_subsystem_is_this_program_itself) {
+TEST(LaunchPlan, the_subsystem_complete_is_this_program_itself) {
     const LaunchPlan made = plan(ExecMode::subsystem, {"complete", "path", "/etc/pas"}, {}, "/tmp");
     EXPECT_EQ(made.program, "/proc/self/exe");
     EXPECT_EQ(made.arguments, (Words{"complete", "path", "/etc/pas"}));
     EXPECT_EQ(made.directory, "/tmp");
     EXPECT_FALSE(made.state);
-    EXPECT_EQ(refused(ExecMode::subsystem, {"sftp"}), "unsupported");
-    EXPECT_EQ(refused(ExecMode::subsystem, {"terminal"}), "unsupported");
+}
+
+// Of a server that was told which program that is.
+LaunchPlan plan_sftp(const Words& words, const std::filesystem::path& sftp_server, const Exec& wanted = {}) {
+    Exec exec = wanted;
+    exec.mode = ExecMode::subsystem;
+    ExecRequest request;
+    request.words = words;
+    return make_launch_plan(exec, request, account(), Requester{"j1", "alice@laptop", "192.0.2.1:4000"}, sftp_server);
+}
+
+TEST(LaunchPlan, the_subsystem_sftp_is_the_program_of_the_host) {
+    const LaunchPlan made = plan_sftp({"sftp"}, "/bin/cat");
+    EXPECT_EQ(made.program, "/bin/cat");
+    EXPECT_EQ(made.arguments, Words{}) << "no shell, and not the subsystem's name";
+    EXPECT_EQ(made.directory, "/home/bob");
+    EXPECT_EQ(variables(made).at("USER"), "bob");
+    EXPECT_EQ(plan_sftp({"sftp", "-R"}, "/bin/cat").arguments, Words{"-R"});
+}
+
+TEST(LaunchPlan, a_host_without_a_program_for_sftp_does_not_offer_it) {
+    const Scratch scratch;
+    const auto data = scratch.file("data", "", 0644);
+    for (const auto& file : {scratch / "nothing", data, scratch.path()}) {
+        EXPECT_EQ(refusal([&] { plan_sftp({"sftp"}, file); }), "unsupported") << file;
+        EXPECT_EQ(refusal([&] { plan_sftp({"complete"}, file); }), "") << file;
+    }
+}
+
+TEST(LaunchPlan, no_other_subsystem_is_known) {
+    for (const std::string name : {"terminal", "supervise", "SFTP", "sftp ", "", "/bin/sh"})
+        EXPECT_EQ(refused(ExecMode::subsystem, {name}), "unsupported") << name;
+}
+
+TEST(LaunchPlan, a_subsystem_is_neither_durable_nor_on_a_terminal) {
+    Exec durable;
+    durable.durable = true;
+    Exec on_terminal;
+    on_terminal.pty = Pty{24, 80, "xterm", 0};
+    for (const std::string name : {"complete", "sftp", "nonsense"}) {
+        EXPECT_EQ(refusal([&] { plan_sftp({name}, "/bin/cat", durable); }), "unsupported") << name;
+        EXPECT_EQ(refusal([&] { plan_sftp({name}, "/bin/cat", on_terminal); }), "unsupported") << name;
+    }
 }
 
 TEST(LaunchPlan, names_of_the_servers_are_refused) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,9 @@ namespace rc {
 namespace {
 
 using Words = std::vector<std::string>;
+
+// The tests know of no configuration but their own.
+const int no_config = ::setenv("RCMD_CONFIG", "none", 1);
 
 ClientOptions parsed(const Words& words) {
     ClientOptions options;
@@ -237,6 +241,80 @@ TEST(Options, verbs_take_a_host_and_a_job) {
     EXPECT_TRUE(parsed_verb(Verb::attach, {"--tail", "h", "j"}).watch.tail);
     EXPECT_EQ(parsed_verb(Verb::kill, {"h", "j"}).signal, "TERM");
     EXPECT_EQ(parsed_verb(Verb::kill, {"-s", "sigint", "h", "j"}).signal, "INT");
+}
+
+CopyOptions parsed_copy(const Words& words) {
+    CopyOptions options;
+    EXPECT_EQ(parse_copy_options(words, options), std::nullopt);
+    return options;
+}
+
+TEST(Options, of_a_repeated_option_of_the_connection_the_first_counts_as_in_ssh) {
+    EXPECT_EQ(parsed({"-p", "1", "-p", "2", "h", "-p", "3"}).port, 1);
+    EXPECT_EQ(parsed({"-oPort=1", "-p", "2", "h"}).port, 1);
+    EXPECT_EQ(parsed({"-p", "2", "-oPort=1", "h"}).port, 2);
+    EXPECT_EQ(parsed({"-l", "a", "h", "-l", "b"}).target.user, "a");
+    EXPECT_EQ(parsed({"-i", "/a", "-i", "/b", "h"}).key_file, "/a");
+    EXPECT_EQ(parsed({"--timeout", "5", "--timeout", "6", "h", "x"}).timeout, std::chrono::seconds(6));
+}
+
+// What the tools build that call ssh.
+TEST(Options, ssh_options_that_mean_nothing_here_are_taken_with_their_values) {
+    for (const Words& words :
+        std::vector<Words>{{"-1", "-2", "-a", "-x", "-k", "-K", "-C", "-M", "-y", "h", "c", "-x"}, {"-12axkKCMy", "h", "c", "-x"},
+            {"-S", "none", "-MT", "h", "c", "-x"}, {"-S/dir/%r@%h:%p", "-c", "aes128-ctr", "-m", "x", "h", "c", "-x"},
+            {"-2", "-a", "-x", "-lbob", "h", "c", "-x"}, {"-oConnectTimeout=10", "-xT", "h", "--", "c", "-x"},
+            {"-C", "-o", "ControlMaster=auto", "-o", "User=\"bob\"", "-tt", "h", "c", "-x"}}) {
+        const ClientOptions options = parsed(words);
+        EXPECT_EQ(options.target.host, "h") << testing::PrintToString(words);
+        EXPECT_EQ(options.command, (Words{"c", "-x"})) << testing::PrintToString(words);
+    }
+}
+
+TEST(Options, a_subsystem_is_named_by_the_command) {
+    const ClientOptions options = parsed({"-x", "-oForwardX11 no", "-s", "--", "h", "sftp"});
+    EXPECT_TRUE(options.subsystem);
+    EXPECT_EQ(options.command, Words{"sftp"});
+    EXPECT_TRUE(parsed({"h", "-s", "sftp"}).subsystem);
+}
+
+TEST(Options, an_address_may_stand_for_the_host) {
+    EXPECT_EQ(parsed({"h"}).address, "h");
+    EXPECT_EQ(parsed({"-oHostName=%h.example.org", "h"}).address, "h.example.org");
+    EXPECT_EQ(parsed({"-oHostName=192.0.2.7", "h"}).target.host, "h");
+}
+
+// The server of a job sets RCMD_KEY to the id of its key, which holds no slash.
+TEST(Options, the_environment_may_name_the_key) {
+    ::setenv("RCMD_KEY", "/env", 1);
+    EXPECT_EQ(parsed({"h"}).key_file, "/env");
+    EXPECT_EQ(parsed({"-i", "/k", "h"}).key_file, "/k");
+    ::setenv("RCMD_KEY", "~/env", 1);
+    EXPECT_EQ(parsed({"h"}).key_file, home_directory() / "env");
+    ::setenv("RCMD_KEY", "alice@laptop", 1);
+    EXPECT_EQ(parsed({"h"}).key_file, home_directory() / ".config/rcmd/key");
+    ::unsetenv("RCMD_KEY");
+}
+
+TEST(Options, a_copy_has_steps_of_sources_that_lie_together) {
+    const CopyOptions up = parsed_copy({"-rp", "-P", "22", "a", "b", "bob@h:d"});
+    EXPECT_TRUE(up.recursive && up.preserve && up.into_folder);
+    ASSERT_EQ(up.steps.size(), 1U);
+    EXPECT_FALSE(up.steps[0].from);
+    EXPECT_EQ(up.steps[0].sources, (Words{"a", "b"}));
+    EXPECT_EQ(up.steps[0].to->target.user, "bob");
+    EXPECT_EQ(up.steps[0].to->port, 22);
+    EXPECT_EQ(up.steps[0].target, "d");
+    const CopyOptions down = parsed_copy({"h:a", "h:b", "g:c", "."});
+    ASSERT_EQ(down.steps.size(), 2U);
+    EXPECT_EQ(down.steps[0].sources, (Words{"a", "b"}));
+    EXPECT_EQ(down.steps[1].from->target.host, "g");
+    EXPECT_FALSE(down.steps[1].to);
+    const CopyOptions both = parsed_copy({"h:a", "g:"});
+    EXPECT_EQ(both.steps[0].from->target.host, "h");
+    EXPECT_EQ(both.steps[0].to->target.host, "g");
+    EXPECT_EQ(both.steps[0].target, "");
+    EXPECT_FALSE(both.into_folder);
 }
 
 } // namespace

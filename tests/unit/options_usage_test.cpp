@@ -178,5 +178,38 @@ TEST(OptionsUsage, verbs_have_their_rules) {
     }
 }
 
+TEST(OptionsUsage, ssh_options_that_would_change_the_meaning_are_refused) {
+    for (const std::string option : {"-D1", "-L1:h:2", "-R1:h:2", "-Wh:1", "-g", "-X", "-Y", "-b192.0.2.1", "-Blo", "-A", "-Elog",
+             "-f", "-Ix", "-Jj", "-Ocheck", "-Qcipher", "-w0:0"}) {
+        expect_refused({{option, "h"}, {"h", option, "ls"}, {option.substr(0, 2), "x", "h"}});
+    }
+    expect_refused({{"-o", "ProxyCommand=x", "h"}, {"-oProxyJump=x", "h"}, {"h", "-o", "Port=x", "ls"}, {"-o", "", "h"}});
+}
+
+TEST(OptionsUsage, subsystems_and_bare_logins_have_their_rules) {
+    expect_refused(
+        {{"-s", "h"}, {"-s", "h", ""}, {"-s", "-t", "h", "sftp"}, {"-s", "--argv", "h", "sftp"}, {"-s", "-d", "h", "sftp"},
+            {"-s", "--job", "x", "h", "sftp"}, {"-s", "--batch", "h"}, {"-N", "h", "ls"}, {"-N", "--batch", "h"}});
+}
+
+TEST(OptionsUsage, a_configuration_that_is_not_there_is_an_error) {
+    EXPECT_EQ(failed([] {
+        ClientOptions options;
+        parse_options({"-F", "/no/such/file", "h"}, options);
+    }),
+        "config 255");
+}
+
+TEST(OptionsUsage, copies_have_their_rules) {
+    for (const Words& words : std::vector<Words>{{}, {"a"}, {"a", "b"}, {"h:a"}, {"a", "./h:b"}, {"-z", "a", "h:b"},
+             {"h:a", "b", "c"}, {"-p", "22", "a"}, {"-P", "0", "a", "h:b"}, {"a", "@h:b"}}) {
+        const auto parse = [&] {
+            CopyOptions options;
+            parse_copy_options(words, options);
+        };
+        EXPECT_EQ(failed(parse), refused) << testing::PrintToString(words);
+    }
+}
+
 } // namespace
 } // namespace rc

@@ -37,6 +37,33 @@ std::string send(SendStream& stream, std::size_t most = 1000) {
     return text;
 }
 
+TEST(SendStream, has_room_for_what_window_and_capacity_allow) {
+    SendStream stream(10, 8);
+    EXPECT_EQ(stream.room(), 8U);
+    stream.put(as_bytes("abcdef"));
+    EXPECT_EQ(stream.room(), 2U);
+    EXPECT_EQ(send(stream), "abcdef");
+    EXPECT_EQ(stream.room(), 2U) << "it may have to be sent again";
+    stream.ack(6, 10);
+    EXPECT_EQ(stream.room(), 4U) << "the window";
+    stream.put(as_bytes("ghij"));
+    EXPECT_EQ(stream.room(), 0U);
+    EXPECT_EQ(send(stream), "ghij");
+    stream.ack(10, 30);
+    EXPECT_EQ(stream.room(), 8U) << "the capacity";
+    stream.close();
+    EXPECT_EQ(stream.room(), 0U);
+}
+
+TEST(SendStream, that_was_stopped_has_no_room_and_forgets_what_is_put_in) {
+    SendStream stream(10, 10);
+    stream.stop();
+    EXPECT_EQ(stream.room(), 0U);
+    stream.put(as_bytes("abc"));
+    EXPECT_EQ(stream.end(), 0U);
+    EXPECT_FALSE(stream.can_send());
+}
+
 TEST(SendStream, sends_what_was_put_in) {
     SendStream stream(100, 100);
     EXPECT_FALSE(stream.can_send());

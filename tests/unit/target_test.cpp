@@ -110,5 +110,31 @@ TEST(Signal, is_named_or_numbered) {
     }
 }
 
+TEST(Place, is_here_or_at_a_host) {
+    struct Case {
+        std::string_view text, host, path;
+    };
+    const std::vector<Case> table = {
+        {"a", "", "a"},
+        {"h:", "h", ""},
+        {"h:a", "h", "a"},
+        {"h:/a b", "h", "/a b"},
+        {"bob@h:a:b", "bob@h", "a:b"},
+        {"./a:b", "", "./a:b"},
+        {"/a:b", "", "/a:b"},
+        {"a/b:c", "", "a/b:c"},
+        {":a", "", ":a"},
+        {"[::1]:a", "[::1]", "a"},
+        {"bob@[::1]:/a]:b", "bob@[::1]", "/a]:b"},
+        {"a[1]:b", "a[1]", "b"},
+        {"", "", ""},
+    };
+    for (const auto& [text, host, path] : table) {
+        const Place place = parse_place(text);
+        EXPECT_EQ(place.host, host) << text;
+        EXPECT_EQ(place.path, path) << text;
+    }
+}
+
 } // namespace
 } // namespace rc

@@ -1,4 +1,4 @@
-#include "client/job_listing.hpp"
+#include "common/job_listing.hpp"
 
 #include "common/bytes.hpp"
 #include "common/described_json.hpp"
@@ -7,9 +7,9 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace rc {
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t shown_command = 200; // bytes
 
-using Row = std::array<std::string, 6>;
+using Row = std::vector<std::string>;
 
 void sort(std::vector<ListedJob>& jobs) {
     std::ranges::stable_sort(jobs, [](const ListedJob& a, const ListedJob& b) {
@@ -39,13 +39,15 @@ std::string status_text(const Listed& job) {
     return job.signal ? escape(*job.signal, 64) : "-";
 }
 
-Row row_of(const ListedJob& job) {
-    return {job.facts.job, std::string(to_string(job.facts.state)), age_text(job.facts.age), status_text(job.facts),
+Row row_of(const ListedJob& job, bool with_key) {
+    Row row{job.facts.job, std::string(to_string(job.facts.state)), age_text(job.facts.age), status_text(job.facts),
         std::to_string(job.facts.stdout_ + job.facts.stderr_), escape(job.command, shown_command)};
+    if (with_key) row.insert(row.begin(), job.key);
+    return row;
 }
 
 std::string layout(const std::vector<Row>& rows) {
-    std::array<std::size_t, 5> widths{};
+    std::vector<std::size_t> widths(rows.front().size() - 1);
     for (const Row& row : rows) {
         for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
     }
@@ -61,8 +63,10 @@ std::string layout(const std::vector<Row>& rows) {
 
 std::string table_of(std::vector<ListedJob> jobs) {
     sort(jobs);
+    const bool keys = std::ranges::any_of(jobs, [](const ListedJob& job) { return !job.key.empty(); });
     std::vector<Row> rows{{"JOB", "STATE", "AGE", "STATUS", "BYTES", "COMMAND"}};
-    for (const ListedJob& job : jobs) rows.push_back(row_of(job));
+    if (keys) rows.front().insert(rows.front().begin(), "KEY");
+    for (const ListedJob& job : jobs) rows.push_back(row_of(job, keys));
     return layout(rows);
 }
 
@@ -71,6 +75,7 @@ std::string json_of(std::vector<ListedJob> jobs) {
     std::string text;
     for (const ListedJob& job : jobs) {
         boost::json::object object;
+        if (!job.key.empty()) object.emplace("key", job.key);
         append_fields(job.facts, object);
         if (is_utf8(job.command)) object.emplace("command", job.command);
         else object.emplace("command_base64", to_base64(as_bytes(job.command)));

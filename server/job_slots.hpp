@@ -1,0 +1,53 @@
+// How many jobs each key has running. Any thread may call.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace rc {
+
+class JobSlots {
+public:
+    // A running job's place, for as long as it lives. It must not outlive the slots.
+    class Slot {
+    public:
+        Slot(JobSlots& slots, std::string key) : slots_(&slots), key_(std::move(key)) {}
+        Slot(Slot&& other) noexcept : slots_(std::exchange(other.slots_, nullptr)), key_(std::move(other.key_)) {}
+        Slot& operator=(Slot&&) = delete;
+        ~Slot() {
+            if (slots_ != nullptr) slots_->free(key_);
+        }
+
+    private:
+        JobSlots* slots_;
+        std::string key_;
+    };
+
+    // Nothing if the key has `most` already.
+    std::optional<Slot> take(const std::string& key, std::size_t most) {
+        const std::lock_guard lock(mutex_);
+        std::size_t& count = counts_[key];
+        if (count >= most) {
+            if (count == 0) counts_.erase(key);
+            return std::nullopt;
+        }
+        ++count;
+        return Slot(*this, key);
+    }
+
+private:
+    void free(const std::string& key) {
+        const std::lock_guard lock(mutex_);
+        const auto count = counts_.find(key);
+        if (--count->second == 0) counts_.erase(count);
+    }
+
+    std::mutex mutex_;
+    std::map<std::string, std::size_t> counts_;
+};
+
+} // namespace rc
