@@ -95,31 +95,41 @@ private:
         for (;;) {
             while (jobs_.empty() && !all_started_) co_await jobs_changed_.wait();
             if (jobs_.empty()) co_return;
-            co_await deliver_job(*jobs_.front());
+            const std::shared_ptr<RemoteJob> job = jobs_.front();
+            Captured captured;
+            co_await deliver_output(*job, captured);
+            if (output_lost(*job)) { // which fails the jobs behind it, too
+                link_.abandon();
+                co_await link_.flush();
+            }
             jobs_.pop_front();
-            room_.notify();
+            room_.notify(); // first: the next request goes out together with the release of this one
+            settle(*job, captured);
         }
     }
 
-    asio::awaitable<void> deliver_job(RemoteJob& job) {
-        Captured captured;
+    asio::awaitable<void> deliver_output(RemoteJob& job, Captured& captured) {
         if (options_.json) co_await deliver(job, collect_in(captured.out), collect_in(captured.err));
         else co_await deliver(job, write_to(out_, "stdout"), write_to(err_, "stderr"));
+    }
+
+    static bool output_lost(const RemoteJob& job) {
+        return job.failure && (job.failure->code() == "output" || job.failure->code() == "pipe");
+    }
+
+    // All in one go: before the next job is started it is clear whether this one ends the batch.
+    void settle(RemoteJob& job, const Captured& captured) {
         if (job.exit) link_.release(job);
-        const bool output_lost = job.failure && (job.failure->code() == "output" || job.failure->code() == "pipe");
-        if (output_lost) { // which fails the jobs behind it, too
-            link_.abandon();
-            co_await link_.flush();
-        }
         const int status = reporter_.finished(job, options_.json ? &captured : nullptr);
         if (status_ == 0) status_ = status;
         if (status_ != 0 && !options_.keep_going) stop();
-        loss_explained_ = loss_explained_ || output_lost || (job.failure && link_.failure());
+        loss_explained_ = loss_explained_ || output_lost(job) || (job.failure && link_.failure());
     }
 
     // The first one goes to every job that is running, and no more are started.
     asio::awaitable<void> pass_on(Signals& signals) {
         ended_by_ = co_await signals.next();
+        if (!ended_by_) co_return;
         for (const auto& job : jobs_) link_.signal(*job, signal_name(*ended_by_));
         stop();
         co_await signals.another();

@@ -97,7 +97,7 @@ asio::awaitable<void> feed(RemoteJob& job, Source& input) {
     } catch (const Failure& failure) {
         job.fail_here(failure);
     }
-    co_await wait_forever();
+    co_await rest(Clock::duration::max()); // what ends the job may come from the other side only
 }
 
 } // namespace rc

@@ -158,8 +158,7 @@ asio::awaitable<void> Link::serve() {
 
 // Notices a server, or a network, that says nothing any more.
 asio::awaitable<void> Link::watch() {
-    for (;;) {
-        co_await sleep_for(limits::ping_after);
+    while (co_await rest_for(limits::ping_after)) {
         const auto silence = Clock::now() - heard_;
         if (silence >= limits::longest_silence) throw boost::system::system_error(asio::error::timed_out);
         if (silence >= limits::ping_after) outbox_.push(Ping{});
@@ -168,7 +167,7 @@ asio::awaitable<void> Link::watch() {
 
 asio::awaitable<void> Link::give_up_farewell() {
     co_await closing_.wait();
-    co_await sleep_for(farewell);
+    co_await rest_for(farewell);
 }
 
 // Nothing if the link is there again.
@@ -267,7 +266,7 @@ void Link::lose(const Failure& why) {
 }
 
 asio::awaitable<void> Link::read() {
-    for (;;) {
+    while (co_await connection_->channel.readable()) {
         const Incoming incoming = co_await connection_->channel.receive();
         heard_ = Clock::now();
         take(incoming);

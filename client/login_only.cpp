@@ -11,7 +11,7 @@ namespace {
 
 asio::awaitable<void> leave_on_signal(Link& link, int& status) {
     Signals signals(co_await asio::this_coro::executor, link);
-    status = signalled + co_await signals.next();
+    if (const auto number = co_await signals.next()) status = signalled + *number;
 }
 
 } // namespace

@@ -165,11 +165,12 @@ private:
 
     // At the prompt Ctrl-C only throws away what was typed.
     asio::awaitable<void> take_signal() {
-        const int number = co_await signals_.next();
+        const auto number = co_await signals_.next();
+        if (!number) co_return;
         typed_.clear();
-        give_up_line(number == SIGINT ? "^C" : "");
-        if (number == SIGINT || number == SIGQUIT) co_return;
-        status_ = 128 + number;
+        give_up_line(*number == SIGINT ? "^C" : "");
+        if (*number == SIGINT || *number == SIGQUIT) co_return;
+        status_ = 128 + *number;
         leaving_ = true;
     }
 

@@ -28,17 +28,19 @@ Signals::Signals(const asio::any_io_executor& executor, Link& link) : link_(link
     }
 }
 
-asio::awaitable<int> Signals::next() {
+asio::awaitable<std::optional<int>> Signals::next() {
     for (;;) {
-        const int number = co_await set_.async_wait(asio::use_awaitable);
+        const auto [error, number] = co_await set_.async_wait(no_throw);
+        if (error) co_return std::nullopt;
         if (number != SIGTSTP) co_return number;
         co_await link_.while_stopped([] { ::kill(::getpid(), SIGSTOP); });
     }
 }
 
 asio::awaitable<void> Signals::forward(RemoteJob& job) {
-    const int number = co_await next();
-    link_.signal(job, signal_name(number));
+    const auto number = co_await next();
+    if (!number) co_return;
+    link_.signal(job, signal_name(*number));
     co_await another();
     co_await give_up(job);
 }
@@ -46,9 +48,10 @@ asio::awaitable<void> Signals::forward(RemoteJob& job) {
 asio::awaitable<void> Signals::forward_from_terminal(RemoteJob& job) {
     const auto raw = Clock::now() + still_from_keyboard;
     while (!ending_) {
-        const int number = co_await next();
-        link_.signal(job, signal_name(number));
-        const bool typed = (number == SIGINT || number == SIGQUIT) && Clock::now() < raw;
+        const auto number = co_await next();
+        if (!number) co_return;
+        link_.signal(job, signal_name(*number));
+        const bool typed = (*number == SIGINT || *number == SIGQUIT) && Clock::now() < raw;
         if (!typed) ending_ = number;
     }
     co_await with_deadline(another(), patience);
@@ -58,7 +61,8 @@ asio::awaitable<void> Signals::forward_from_terminal(RemoteJob& job) {
 asio::awaitable<void> Signals::another() {
     const auto first = Clock::now();
     do {
-        co_await next();
+        if (!co_await next())
+            throw boost::system::system_error(asio::error::operation_aborted); // what comes next must not happen
     } while (Clock::now() - first < sent_twice);
 }
 

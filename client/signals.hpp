@@ -17,9 +17,10 @@ class Signals {
 public:
     Signals(const asio::any_io_executor& executor, Link& link);
 
-    // The number of the next one, but for TSTP.
-    asio::awaitable<int> next();
-    // Just after one came: ends with the next one that is a wish of its own, which it is from 100 ms after the first.
+    // The number of the next one, but for TSTP. Nothing: it was cancelled.
+    asio::awaitable<std::optional<int>> next();
+    // Just after one came: ends with the next one that is a wish of its own, which it is from 100 ms after the first. Throws when it is
+    // cancelled.
     asio::awaitable<void> another();
 
     // Sends the first one to the job's process group; another() ends this program with 255. Runs until it is cancelled.

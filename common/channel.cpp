@@ -54,6 +54,11 @@ asio::awaitable<Incoming> Channel::receive() {
     }
 }
 
+asio::awaitable<bool> Channel::readable() {
+    if (decoder_.holds_more()) co_return true;
+    co_return co_await stream_.readable();
+}
+
 void Channel::put(std::string_view bytes) { stream_.put(bytes); }
 asio::awaitable<void> Channel::flush() { return stream_.flush(); }
 

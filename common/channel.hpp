@@ -32,6 +32,9 @@ public:
 
     // The next message that is legal in the current phase; it holds until the next call. Throws Error for anything else.
     boost::asio::awaitable<Incoming> receive();
+    // Ends when receive() has something to look at. False: it was cancelled, or the channel was closed, meanwhile; no exception crosses the
+    // coroutines then, which would take longer than all the rest of a connection's end.
+    boost::asio::awaitable<bool> readable();
 
     void put(std::string_view bytes) override;
     boost::asio::awaitable<void> flush() override;

@@ -44,6 +44,9 @@ public:
     // last for a `size` that is no size) and what `check` throws.
     std::optional<Frame> next(const CheckHeader& check);
 
+    // Whether there are bytes behind the frame that next() gave last.
+    [[nodiscard]] bool holds_more() const { return available() > taken_; }
+
 private:
     [[nodiscard]] std::size_t available() const { return end_ - begin_; }
     void read_header(const CheckHeader& check);

@@ -30,6 +30,9 @@ public:
     // The next message, or nothing when more bytes are needed. Throws Error for one that is not legal in the current phase.
     std::optional<Incoming> next();
 
+    // Whether there are bytes behind the message that next() gave last.
+    [[nodiscard]] bool holds_more() const { return frames_.holds_more(); }
+
     // Where bytes are to be put, and how many were.
     std::span<std::byte> prepare() { return frames_.prepare(); }
     void commit(std::size_t count) { frames_.commit(count); }

@@ -1,18 +1,22 @@
 #include "common/tls_stream.hpp"
 
+#include "common/async.hpp"
 #include "common/error.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/system/error_category.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/sslerr.h>
 
+#include <string>
 #include <utility>
 
 namespace rc {
@@ -29,6 +33,29 @@ constexpr std::size_t around_record = 22;        // header, type, tag
 // OpenSSL flushes after a handshake message; there is nothing to do for it.
 long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 
+// OpenSSL's errors. A client does without its texts: to load them takes a tenth of a short command's time.
+class TlsErrors : public boost::system::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "tls"; }
+    [[nodiscard]] std::string message(int code) const override {
+        switch (ERR_GET_REASON(static_cast<unsigned long>(code))) {
+        case SSL_R_WRONG_VERSION_NUMBER:
+        case SSL_R_PACKET_LENGTH_TOO_LONG:
+        case SSL_R_HTTP_REQUEST: return "what it says is not TLS";
+        case SSL_R_UNSUPPORTED_PROTOCOL:
+        case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return "it speaks another version of TLS than 1.3";
+        case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: return "something on the way has changed what it says";
+        default: return text_of(static_cast<unsigned long>(code));
+        }
+    }
+
+private:
+    static std::string text_of(unsigned long code) {
+        const char* text = ERR_reason_error_string(code);
+        return text != nullptr ? text : "TLS fails for reason " + std::to_string(ERR_GET_REASON(code)) + " of openssl/sslerr.h";
+    }
+};
+
 int create(BIO* bio) {
     BIO_set_init(bio, 1);
     return 1;
@@ -43,8 +70,12 @@ int TlsStream::take(BIO* bio, char* out, int size) {
     BIO_clear_retry_flags(bio);
     const std::size_t count =
         wire.error ? 0 : wire.socket.read_some(asio::buffer(out, static_cast<std::size_t>(size)), wire.error);
-    if (wire.error) BIO_set_retry_read(bio); // arrival() looks at it
-    return wire.error ? -1 : static_cast<int>(count);
+    if (wire.error) { // arrival() looks at it
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    if (count < static_cast<std::size_t>(size)) wire.error = asio::error::would_block; // that was all there is
+    return static_cast<int>(count);
 }
 
 int TlsStream::put(BIO* bio, const char* bytes, int size) {
@@ -86,8 +117,8 @@ asio::awaitable<void> TlsStream::handshake() {
         ERR_clear_error();
         const int result = SSL_do_handshake(ssl_.get());
         const int reason = SSL_get_error(ssl_.get(), result);
-        co_await flush(); // what it has to say, be it an alert
-        if (result == 1) co_return;
+        if (result == 1) co_return; // what it has to say last goes with what the client says first
+        co_await flush();           // be it an alert
         if (reason != SSL_ERROR_WANT_READ) fail(reason);
         co_await arrival();
     }
@@ -104,6 +135,15 @@ asio::awaitable<std::size_t> TlsStream::read_some(std::span<std::byte> space) {
         if (count > 0) co_return count;
         co_await arrival();
     }
+}
+
+asio::awaitable<bool> TlsStream::readable() {
+    if (wire_->error != asio::error::would_block || SSL_has_pending(ssl_.get()) == 1) co_return true;
+    const auto [error] = co_await wire_->socket.async_wait(asio::ip::tcp::socket::wait_read, no_throw);
+    if (error == asio::error::operation_aborted) co_return false;
+    wire_->error = {};
+    turn_ = 0;
+    co_return true;
 }
 
 // All that has arrived, record by record. 0: not a whole record has.
@@ -148,8 +188,8 @@ asio::awaitable<void> TlsStream::flush() {
 
 void TlsStream::fail(int reason) {
     if (reason == SSL_ERROR_ZERO_RETURN) throw boost::system::system_error(asio::error::make_error_code(asio::error::eof));
-    const auto code = static_cast<int>(ERR_get_error());
-    throw boost::system::system_error(boost::system::error_code(code, asio::error::get_ssl_category()));
+    static const TlsErrors errors;
+    throw boost::system::system_error(static_cast<int>(ERR_get_error()), errors);
 }
 
 } // namespace rc

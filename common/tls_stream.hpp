@@ -27,6 +27,8 @@ public:
     boost::asio::awaitable<void> handshake();
     // At least one byte; as many as have arrived and fit.
     boost::asio::awaitable<std::size_t> read_some(std::span<std::byte> space);
+    // Ends when read_some() has something to look at. False: it was cancelled, or the socket was closed, meanwhile.
+    boost::asio::awaitable<bool> readable();
     // Encrypts, behind what has been put before; flush() sends that.
     void put(std::string_view bytes);
     boost::asio::awaitable<void> flush();

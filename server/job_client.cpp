@@ -123,6 +123,7 @@ private:
 
     std::shared_ptr<Job> let_go() {
         if (job_) outbox_.remove(job_->streams());
+        sender_.finish(); // ends run() unless that waits for credit, which may never come
         closed_.notify();
         return std::exchange(job_, nullptr);
     }

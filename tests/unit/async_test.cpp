@@ -185,6 +185,19 @@ TEST_F(AsyncTest, deadlines_may_lie_in_one_another) {
     EXPECT_EQ(log, (Log{"a cancelled", "too late"}));
 }
 
+asio::awaitable<void> note_rest(Log& log, Clock::duration duration) {
+    const bool whole = co_await rest_for(duration);
+    log.push_back(whole ? "rested" : "disturbed");
+}
+
+TEST_F(AsyncTest, a_rest_ends_quietly_when_it_is_cancelled) {
+    EXPECT_EQ(run(note_race(log, note_rest(log, 1ms), never(log, "b"))), "");
+    EXPECT_EQ(log, (Log{"rested", "b cancelled", "first: 0"}));
+    log.clear();
+    EXPECT_EQ(run(note_race(log, note_rest(log, Clock::duration::max()), after(log, "b", 1ms))), "");
+    EXPECT_EQ(log, (Log{"b", "disturbed", "first: 1"}));
+}
+
 class EventTest : public AsyncTest {
 protected:
     Event event{context.get_executor()};

@@ -140,6 +140,19 @@ TEST(Frame, views_hold_until_the_next_call) {
     EXPECT_FALSE(decoder.next(accept));
 }
 
+TEST(Frame, bytes_behind_the_last_frame_are_known_of) {
+    FrameDecoder decoder(65536);
+    EXPECT_FALSE(decoder.holds_more());
+    put(decoder, sent(frames[1]) + "\0"s);
+    EXPECT_TRUE(decoder.holds_more()) << "a whole frame";
+    ASSERT_TRUE(decoder.next(accept));
+    EXPECT_TRUE(decoder.holds_more()) << "the first byte of another";
+    EXPECT_FALSE(decoder.next(accept));
+    put(decoder, sent(frames[1]).substr(1));
+    ASSERT_TRUE(decoder.next(accept));
+    EXPECT_FALSE(decoder.holds_more()) << "the views of the last frame still hold";
+}
+
 TEST(Frame, prepare_makes_room_for_the_rest_of_the_frame) {
     FrameDecoder decoder(65536);
     EXPECT_GE(decoder.prepare().size(), 1U);
