@@ -3,6 +3,7 @@
 #include "client/failure.hpp"
 #include "client/reporter.hpp"
 #include "common/bytes.hpp"
+#include "common/tls.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -65,14 +66,19 @@ asio::awaitable<tcp::socket> open_socket(const ClientOptions& options) {
         "no_server", "cannot connect to " + host_and_port(options) + ": " + problem + "; is rcmd-server running there?");
 }
 
+// Made when a server has been called: it prepares for the handshake meanwhile.
+asio::ssl::context& client_tls() {
+    static asio::ssl::context tls = make_client_tls();
+    return tls;
+}
+
 [[noreturn]] void not_rcmd_server(const ClientOptions& options, const std::string& problem) {
     throw Failure("not_rcmd_server", "what answers on " + host_and_port(options) + " is not an rcmd-server: " + problem);
 }
 
-asio::awaitable<std::unique_ptr<Connection>> connect_once(
-    const ClientOptions& options, const Key& key, asio::ssl::context& tls, HostCheck& host) {
+asio::awaitable<std::unique_ptr<Connection>> connect_once(const ClientOptions& options, const Key& key, HostCheck& host) {
     tcp::socket socket = co_await open_socket(options);
-    auto connection = std::make_unique<Connection>(std::move(socket), tls);
+    auto connection = std::make_unique<Connection>(std::move(socket), client_tls());
     const std::chrono::seconds timeout = options.connect_timeout.value_or(usual_timeout);
     const bool answered = co_await with_deadline(connection->secure(key, options.target.user, host), timeout);
     if (!answered) not_rcmd_server(options, "it says nothing for " + std::to_string(timeout.count()) + " s");
@@ -80,12 +86,11 @@ asio::awaitable<std::unique_ptr<Connection>> connect_once(
     co_return connection;
 }
 
-asio::awaitable<std::unique_ptr<Connection>> connect_unbroken(
-    const ClientOptions& options, const Key& key, asio::ssl::context& tls, HostCheck& host) {
+asio::awaitable<std::unique_ptr<Connection>> connect_unbroken(const ClientOptions& options, const Key& key, HostCheck& host) {
     std::string problem;
     for (int attempt = 0; attempt < attempts; ++attempt) {
         try {
-            co_return co_await connect_once(options, key, tls, host);
+            co_return co_await connect_once(options, key, host);
         } catch (const boost::system::system_error& error) {
             problem = error.code().message(); // a network may break off anything
         } catch (const Error& error) {
@@ -104,13 +109,12 @@ std::string host_and_port(const ClientOptions& options) {
     return escape(brackets ? '[' + host + ']' : host, 256) + ':' + std::to_string(options.port);
 }
 
-asio::awaitable<std::unique_ptr<Connection>> connect(
-    const ClientOptions& options, const Key& key, asio::ssl::context& tls, HostCheck& host) {
+asio::awaitable<std::unique_ptr<Connection>> connect(const ClientOptions& options, const Key& key, HostCheck& host) {
     const auto patience = Clock::now() + options.connect_timeout.value_or(usual_timeout);
     for (bool first = true;; first = false) {
         std::optional<std::chrono::seconds> pause;
         try {
-            co_return co_await connect_unbroken(options, key, tls, host);
+            co_return co_await connect_unbroken(options, key, host);
         } catch (const Failure& failure) {
             pause = failure.retry_after();
             if (!pause || Clock::now() + *pause > patience) throw;

@@ -4,8 +4,6 @@
 #include "client/connection.hpp"
 #include "client/options.hpp"
 
-#include <boost/asio/ssl/context.hpp>
-
 #include <memory>
 
 namespace rc {
@@ -13,8 +11,7 @@ namespace rc {
 // Resolves, connects and authenticates the server, which becomes known to `host` then; each of these has a time-out. A server that asks to
 // come back later is obeyed, within the time-out for connecting, and that is said on stderr. Throws
 // Failure{no_host, no_server, not_rcmd_server, host_changed, unknown_host, auth_failed …} that names the host and the way out.
-asio::awaitable<std::unique_ptr<Connection>> connect(
-    const ClientOptions& options, const Key& key, boost::asio::ssl::context& tls, HostCheck& host);
+asio::awaitable<std::unique_ptr<Connection>> connect(const ClientOptions& options, const Key& key, HostCheck& host);
 
 // HOST:PORT as the user would write it.
 std::string host_and_port(const ClientOptions& options);

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 namespace rc {
@@ -135,26 +137,23 @@ void add_ssh_options(CLI::App& app, ClientOptions& options) {
 // For programs that call ssh: to ignore these changes nothing that rcmd does.
 void ignore_ssh_options(CLI::App& app) {
     app.add_flag("-1,-2,-a,-C,-k,-K,-M,-x,-y")->group("");
-    for (const char* option : {"-c", "-m", "-S"})
-        app.add_option_function<std::string>(option, [](const std::string&) {})->group("")->trigger_on_parse();
+    app.add_option_function<std::string>("-c,-m,-S", [](const std::string&) {})->group("")->trigger_on_parse();
 }
 
-// To ignore these would change what the command line means.
+// To ignore these would change what the command line means. They are one option to CLI11, which compares each with all there are.
 void refuse_ssh_options(CLI::App& app) {
-    const auto refuse = [&app](const std::string& option, const std::string& why) {
-        app.add_flag_callback(option, [option, why] { refuse_words(option + ": " + why); })->group("")->trigger_on_parse();
-    };
-    for (const char* option : {"-D", "-L", "-R", "-W", "-g"}) refuse(option, "rcmd forwards no ports");
-    for (const char* option : {"-X", "-Y"}) refuse(option, "rcmd forwards no X11");
-    for (const char* option : {"-b", "-B"}) refuse(option, "rcmd lets the system choose where it calls from");
-    refuse("-A", "rcmd forwards no agent");
-    refuse("-E", "rcmd has no log; redirect its stderr");
-    refuse("-f", "use -d to leave a command running");
-    refuse("-I", "rcmd uses no such keys");
-    refuse("-J", "rcmd goes through no other host");
-    refuse("-O", "rcmd shares no connections, so there is no master to control");
-    refuse("-Q", "rcmd has no lists of algorithms");
-    refuse("-w", "rcmd makes no tunnels");
+    constexpr auto no_ports = "rcmd forwards no ports";
+    constexpr auto no_x11 = "rcmd forwards no X11";
+    constexpr auto no_address = "rcmd lets the system choose where it calls from";
+    static const std::map<std::string, std::string> refused{{"A", "rcmd forwards no agent"}, {"B", no_address}, {"b", no_address},
+        {"D", no_ports}, {"E", "rcmd has no log; redirect its stderr"}, {"f", "use -d to leave a command running"},
+        {"g", no_ports}, {"I", "rcmd uses no such keys"}, {"J", "rcmd goes through no other host"}, {"L", no_ports},
+        {"O", "rcmd shares no connections, so there is no master to control"}, {"Q", "rcmd has no lists of algorithms"},
+        {"R", no_ports}, {"W", no_ports}, {"w", "rcmd makes no tunnels"}, {"X", no_x11}, {"Y", no_x11}};
+    std::string flags; // -A{A},-B{B} ...: the letter is the flag's value
+    for (const auto& [letter, why] : refused) flags.append(flags.empty() ? "-" : ",-").append(letter + '{' + letter + '}');
+    app.add_flag(flags)->group("")->trigger_on_parse()->each(
+        [](const std::string& letter) { refuse_words('-' + letter + ": " + refused.at(letter)); });
 }
 
 void add_batch_options(CLI::App& app, ClientOptions& options) {

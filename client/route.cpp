@@ -1,7 +1,7 @@
 #include "client/route.hpp"
 
 #include "client/connect.hpp"
-#include "common/tls.hpp"
+#include "common/few_algorithms.hpp"
 
 #include <utility>
 
@@ -18,8 +18,10 @@ std::chrono::seconds patience(const ClientOptions& options) {
 } // namespace
 
 Route::Route(const ClientOptions& options)
-    : options_(options), key_(read_key(options.key_file)), tls_(make_client_tls()), host_(options),
-      dial_([this] { return connect(options_, key_, tls_, host_); }) {}
+    : options_(options), key_(read_key(options.key_file)), host_(options),
+      dial_([this] { return connect(options_, key_, host_); }) {
+    use_few_algorithms(); // here, while there is one thread
+}
 
 asio::awaitable<std::unique_ptr<Link>> Route::open(const Reporter& reporter) const {
     auto connection = co_await dial_();

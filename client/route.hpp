@@ -6,8 +6,6 @@
 #include "client/options.hpp"
 #include "client/reporter.hpp"
 
-#include <boost/asio/ssl/context.hpp>
-
 #include <memory>
 
 namespace rc {
@@ -27,7 +25,6 @@ public:
 private:
     const ClientOptions& options_;
     Key key_;
-    boost::asio::ssl::context tls_;
     HostCheck host_;
     Dial dial_;
 };

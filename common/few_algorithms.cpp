@@ -5,8 +5,10 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/params.h>
 #include <openssl/provider.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 
 #include <algorithm>
 #include <array>
@@ -65,8 +67,24 @@ const OSSL_ALGORITHM* query(void*, int operation, int* changes) {
     return found == provider().few.end() ? nullptr : found->algorithms.data();
 }
 
+// Where the groups for the key exchange go.
+struct Groups {
+    OSSL_CALLBACK* add;
+    void* argument;
+};
+
+int add_if_chosen(const OSSL_PARAM* group, void* context) {
+    const auto& [add, argument] = *static_cast<const Groups*>(context);
+    const OSSL_PARAM* name = OSSL_PARAM_locate_const(group, OSSL_CAPABILITY_TLS_GROUP_NAME_INTERNAL);
+    const char* text = nullptr;
+    if (name == nullptr || OSSL_PARAM_get_utf8_string_ptr(name, &text) != 1) return 0;
+    const bool chosen = std::string_view(text) == "X25519" || std::string_view(text) == "prime256v1";
+    return chosen ? add(group, argument) : 1;
+}
+
 int capabilities(void*, const char* capability, OSSL_CALLBACK* call, void* argument) {
-    return OSSL_PROVIDER_get_capabilities(provider().whole, capability, call, argument);
+    Groups groups{call, argument};
+    return OSSL_PROVIDER_get_capabilities(provider().whole, capability, &add_if_chosen, &groups);
 }
 
 template <class Function>
@@ -87,10 +105,11 @@ void take_random_from_digest(OSSL_LIB_CTX* context) { RAND_set_DRBG_type(context
 
 OSSL_PROVIDER* load() {
     // Neither algorithm names nor providers come from openssl.cnf here, and reading it would cost each command a millisecond. Old names
-    // of algorithms are not needed, nor does anything need to be taken apart before the process ends.
-    OPENSSL_init_crypto(
-        OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_ATEXIT,
+    // of algorithms and the texts of errors are not needed, nor does anything need to be taken apart before the process ends.
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+                            OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_ATEXIT,
         nullptr);
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_SSL_STRINGS, nullptr);
     OSSL_LIB_CTX* apart = OSSL_LIB_CTX_new();
     require(apart != nullptr);
     take_random_from_digest(apart);

@@ -4,8 +4,9 @@
 
 namespace rc {
 
-// Lets this process have the algorithms that the connections, fingerprints and digests of this project need, and no others. For a
-// client, before it uses OpenSSL in any other way; later calls do nothing. Throws Error{internal}.
+// Lets this process have the algorithms that the connections, fingerprints and digests of this project need, and no others, and no texts
+// of errors. For a client, before it uses OpenSSL in any other way, and before it has other threads that do; later calls do nothing.
+// Throws Error{internal}.
 void use_few_algorithms();
 
 } // namespace rc

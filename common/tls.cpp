@@ -1,7 +1,6 @@
 #include "common/tls.hpp"
 
 #include "common/error.hpp"
-#include "common/few_algorithms.hpp"
 
 #include <openssl/ssl.h>
 
@@ -41,7 +40,6 @@ boost::asio::ssl::context make_server_tls(const Identity& identity) {
 }
 
 boost::asio::ssl::context make_client_tls() {
-    use_few_algorithms();
     boost::asio::ssl::context context = make_context(boost::asio::ssl::context::tls_client);
     // Any certificate will do; nor need OpenSSL find out who has signed it, or whether its time is over.
     SSL_CTX_set_cert_verify_callback(
