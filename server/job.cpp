@@ -28,6 +28,8 @@ std::span<const int> steps_of(ExitReason reason) {
 // Linux's default. A command that fills it is held up less by a larger one; where that is refused, the default one will do.
 constexpr std::size_t usual_pipe = 64 * 1024;
 
+constexpr std::chrono::milliseconds between_output_and_exit{5};
+
 bool widen(int pipe) {
     ::fcntl(pipe, F_SETPIPE_SZ, 256 * 1024);
     return true;
@@ -206,14 +208,26 @@ asio::awaitable<void> Job::pump(asio::readable_pipe& pipe, StreamName name, Even
             first = false;
         }
         if (count >= usual_pipe && !wide) wide = widen(pipe.native_handle());
-        streams_.on_ready();
+        if (count > 0) streams_.on_ready();
         if (open_ || (error && error != asio::error::operation_aborted)) break;
     }
     pipe.close();
     stream.close();
-    streams_.on_ready();
+    say_end_soon();
     --pumps_;
     progress_.notify();
+}
+
+// Most commands end just after their output: both go out together, and are one message less to everybody.
+void Job::say_end_soon() {
+    if (end_due_ != Clock::time_point::max()) return;
+    end_due_ = Clock::now() + between_output_and_exit;
+    end_asked_.notify();
+}
+
+void Job::say_end() {
+    end_due_ = Clock::time_point::max();
+    streams_.on_ready();
 }
 
 // What the process left behind in the background may hold its output open for hours; that must not hold the client. Silence
@@ -221,7 +235,7 @@ asio::awaitable<void> Job::pump(asio::readable_pipe& pipe, StreamName name, Even
 asio::awaitable<void> Job::await_exit() {
     co_await child_.ended();
     command_ended_ = true;
-    streams_.on_ready();
+    if (options_.recorded) streams_.on_ready();
     const Clock::time_point ended = Clock::now();
     if (child_.on_terminal()) co_await end_input();
     while (pumps_ > 0) {
@@ -293,11 +307,14 @@ void Job::let_go() {
 
 asio::awaitable<void> Job::enforce_end() {
     while (!ending_) {
-        co_await end_asked_.wait_until(std::min(time_limit(), linger_end_));
+        const Clock::time_point due = std::min(std::min(time_limit(), linger_end_), end_due_);
+        co_await end_asked_.wait_until(due);
         if (over_) co_return;
+        if (Clock::now() >= end_due_) say_end();
         if (Clock::now() >= linger_end_) end(ExitReason::abandoned);
         else if (!ending_ && Clock::now() >= time_limit()) ending_ = ExitReason::timeout;
     }
+    say_end();
     progress_.notify();
     for (const int number : steps_of(*ending_)) {
         child_.signal_all(number);

@@ -133,6 +133,8 @@ private:
     asio::awaitable<void> write_input(RecvStream& stream);
     void note_input(std::span<const std::byte> bytes);
     void let_go();
+    void say_end_soon();
+    void say_end();
     asio::awaitable<void> end_input();
     asio::awaitable<void> take_unread();
     asio::awaitable<void> enforce_end();
@@ -158,6 +160,7 @@ private:
     JobClient* client_ = nullptr; // nobody: it lingers
     std::string client_id_;       // the process that is or was attached
     std::uint64_t generation_ = 0;
+    Clock::time_point end_due_ = Clock::time_point::max(); // when the end of an output has to be said at the latest
     Clock::time_point linger_end_ = Clock::time_point::max();
     bool released_ = false;
 

@@ -242,3 +242,13 @@ def test_a_signal_that_does_not_exist_ends_the_connection(server: Server, name: 
         header = {"type": "signal", "job": job.id, "number": 1, "name": name}
         assert client.answer_to(wire.frame(header))["code"] == "bad_message"
     assert server.serves()
+
+
+def test_the_end_of_an_output_is_said_also_while_the_command_goes_on(server: Server) -> None:
+    with server.login() as client:
+        job = client.begin("exec >&-; echo closed >&2; cat; exec 2>&-; cat", stdin=True)
+        client.until(lambda: "stdout" in job.ended and job.err == b"closed\n")
+        assert "stderr" not in job.ended and not job.over
+        client.end_stdin(job)
+        client.finish(job)
+        assert set(job.ended) == {"stdout", "stderr"}
