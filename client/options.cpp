@@ -151,7 +151,8 @@ void refuse_ssh_options(CLI::App& app) {
         {"O", "rcmd shares no connections, so there is no master to control"}, {"Q", "rcmd has no lists of algorithms"},
         {"R", no_ports}, {"W", no_ports}, {"w", "rcmd makes no tunnels"}, {"X", no_x11}, {"Y", no_x11}};
     std::string flags; // -A{A},-B{B} ...: the letter is the flag's value
-    for (const auto& [letter, why] : refused) flags.append(flags.empty() ? "-" : ",-").append(letter + '{' + letter + '}');
+    for (const auto& [letter, why] : refused)
+        flags.append(flags.empty() ? "-" : ",-").append(letter).append(1, '{').append(letter).append(1, '}');
     app.add_flag(flags)->group("")->trigger_on_parse()->each(
         [](const std::string& letter) { refuse_words('-' + letter + ": " + refused.at(letter)); });
 }
