@@ -220,6 +220,7 @@ asio::awaitable<void> Job::pump(asio::readable_pipe& pipe, StreamName name, Even
 
 // Most commands end just after their output: both go out together, and are one message less to everybody.
 void Job::say_end_soon() {
+    if (ending_) return say_end(); // it may take its time to end
     if (end_due_ != Clock::time_point::max()) return;
     end_due_ = Clock::now() + between_output_and_exit;
     end_asked_.notify();
