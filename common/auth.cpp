@@ -34,6 +34,12 @@ Digest exclusive_or(const Digest& a, std::span<const std::byte> b) {
     return result;
 }
 
+// EVP_sha256() is looked for among all algorithms whenever it is used, which takes longer than a short digest. Never freed.
+const EVP_MD* sha256_algorithm() {
+    static const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return found;
+}
+
 void append_part(std::string& out, std::string_view part) {
     append_length(out, static_cast<std::uint32_t>(part.size()));
     out += part;
@@ -44,7 +50,7 @@ void append_part(std::string& out, std::string_view part) {
 Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> message) {
     Digest result;
     unsigned int length = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), input(message), message.size(), output(result), &length) ==
+    if (HMAC(sha256_algorithm(), key.data(), static_cast<int>(key.size()), input(message), message.size(), output(result), &length) ==
         nullptr) {
         throw Error(ErrorCode::internal, "OpenSSL could not compute HMAC-SHA256");
     }
@@ -53,7 +59,7 @@ Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> me
 
 Digest sha256(std::span<const std::byte> message) {
     Digest result;
-    if (EVP_Digest(message.data(), message.size(), output(result), nullptr, EVP_sha256(), nullptr) != 1) {
+    if (EVP_Digest(message.data(), message.size(), output(result), nullptr, sha256_algorithm(), nullptr) != 1) {
         throw Error(ErrorCode::internal, "OpenSSL could not compute SHA-256");
     }
     return result;

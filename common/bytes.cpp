@@ -43,9 +43,10 @@ void append_escaped_byte(std::string& out, unsigned char byte) {
     out += text.data();
 }
 
+bool is_plain(char c) { return c >= 0x20 && c < 0x7F && c != '\\'; }
+
 bool is_harmless(std::string_view sequence) {
-    if (sequence.size() == 1)
-        return static_cast<unsigned char>(sequence[0]) >= 0x20 && sequence[0] != 0x7F && sequence[0] != '\\';
+    if (sequence.size() == 1) return is_plain(sequence[0]);
     const bool c1_control = sequence.size() == 2 && sequence[0] == '\xC2' && static_cast<unsigned char>(sequence[1]) < 0xA0;
     // U+2028 to U+202E; U+2066 to U+2069.
     const bool separator_or_override = sequence >= "\xE2\x80\xA8" && sequence <= "\xE2\x80\xAE";
@@ -117,6 +118,7 @@ bool is_utf8(std::string_view text) {
 
 std::string escape(std::string_view text, std::size_t most) {
     const bool cut = text.size() > most;
+    if (!cut && std::ranges::all_of(text, is_plain)) return std::string(text);
     std::string out;
     for (std::string_view rest = text.substr(0, most); !rest.empty();) {
         const std::size_t length = utf8_length(rest);

@@ -12,6 +12,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <boost/mp11/algorithm.hpp>
+#include <boost/mp11/list.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -100,6 +101,7 @@ boost::json::value to_json(const T& value, const Storage& storage) {
 
 template <class T>
 void append_fields(const T& value, boost::json::object& object) {
+    object.reserve(object.size() + boost::mp11::mp_size<detail::Members<T>>::value + 1); // a body's size comes last
     boost::mp11::mp_for_each<detail::Members<T>>([&](auto member) {
         const auto& field = value.*member.pointer;
         if constexpr (detail::is_optional<std::remove_cvref_t<decltype(field)>>) {

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <utility>
 
 namespace rc {
 
@@ -55,7 +56,15 @@ bool is_over(JobPhase phase) { return phase == JobPhase::finished || phase == Jo
 
 } // namespace
 
+DurableJobs::DurableJobs(fs::path directory, SupervisorOptions options)
+    : directory_(std::move(directory)), options_(std::move(options)) {
+    for (const std::string& key : keys()) {
+        for (const JobDirectory& job : of_key(key)) index_.add(key, job.id());
+    }
+}
+
 std::optional<JobDirectory> DurableJobs::find(const std::string& key, const std::string& id) const {
+    if (!index_.contains(key, id)) return std::nullopt;
     const JobDirectory job(path_of(key, id));
     return job.phase() != JobPhase::missing ? std::optional(job) : std::nullopt;
 }
@@ -78,8 +87,14 @@ std::vector<JobDirectory> DurableJobs::of_key(const std::string& key) const {
 }
 
 std::size_t DurableJobs::running(const std::string& key) const {
-    const auto runs = [](const JobDirectory& job) { return !is_over(job.phase()); };
-    return static_cast<std::size_t>(std::ranges::count_if(of_key(key), runs));
+    std::size_t count = 0;
+    for (const std::string& id : index_.open(key)) {
+        const JobPhase phase = JobDirectory(path_of(key, id)).phase();
+        if (phase == JobPhase::missing) index_.remove(key, id);
+        else if (is_over(phase)) index_.end(key, id);
+        else ++count;
+    }
+    return count;
 }
 
 JobDirectory DurableJobs::start(const asio::any_io_executor& executor, const JobRecord& record) {
@@ -91,13 +106,19 @@ JobDirectory DurableJobs::start(const asio::any_io_executor& executor, const Job
     }
     JobDirectory job(path_of(record.key_id, record.exec.job));
     const auto claimed = JobDirectory::create(job.path(), record);
+    index_.add(record.key_id, job.id());
     try {
         if (claimed) launch(executor, job, *claimed);
     } catch (const Error&) { // or the next daemon would start it
-        job.remove();
+        remove(job);
         throw;
     }
     return job;
+}
+
+void DurableJobs::remove(const JobDirectory& job) {
+    job.remove();
+    index_.remove(job.path().parent_path().filename().string(), job.id());
 }
 
 void DurableJobs::resume(const asio::any_io_executor& executor, const JobDirectory& job) {
@@ -138,7 +159,7 @@ void DurableJobs::remove_if_old(const JobDirectory& job, std::chrono::seconds re
         const auto claimed = job.claim();
         if (!claimed) return;
         removed_asked_ = std::max<std::uint64_t>(removed_asked_, record.asked);
-        job.remove();
+        remove(job);
     } catch (const Error&) { // damaged: it stays for somebody to look at
     }
 }

@@ -1,7 +1,10 @@
 // The durable jobs of a state directory, as the daemon sees them: it makes their records, starts their supervisors, finds and
 // removes them. What they are is on the disk only, so nothing is lost with the daemon. Any thread may call.
+// A command is told from the durable ones without looking at the disk, so one process only may make jobs in a directory: the
+// daemon, which has locked it. Others see those that were there when they began.
 #pragma once
 
+#include "server/durable_index.hpp"
 #include "server/job_directory.hpp"
 #include "server/supervisor.hpp"
 
@@ -24,8 +27,7 @@ inline std::filesystem::path jobs_directory(const std::filesystem::path& state_d
 class DurableJobs {
 public:
     // `directory`: made when the first job needs it.
-    DurableJobs(std::filesystem::path directory, SupervisorOptions options)
-        : directory_(std::move(directory)), options_(std::move(options)) {}
+    DurableJobs(std::filesystem::path directory, SupervisorOptions options);
 
     [[nodiscard]] std::optional<JobDirectory> find(const std::string& key, const std::string& id) const;
     [[nodiscard]] std::vector<JobDirectory> of_key(const std::string& key) const;
@@ -54,11 +56,13 @@ private:
     [[nodiscard]] std::filesystem::path path_of(const std::string& key, const std::string& id) const {
         return directory_ / key / id;
     }
+    void remove(const JobDirectory& job);
     void remove_if_old(const JobDirectory& job, std::chrono::seconds retain);
     void launch(const boost::asio::any_io_executor& executor, const JobDirectory& job, const JobClaimed& claimed);
 
     std::filesystem::path directory_;
     SupervisorOptions options_;
+    mutable DurableIndex index_; // may know jobs that are gone: a supervisor, or an administrator, may remove them
     std::atomic<std::size_t> running_{0};
     std::atomic<std::uint64_t> removed_asked_{0};
 };

@@ -35,6 +35,10 @@
 #include <cstring>
 #include <utility>
 
+// glibc's vfork() by its other name: ThreadSanitizer makes a fork() of the one that it knows, and what the child leaves in the
+// memory that both share would not get here.
+extern "C" pid_t __vfork() noexcept __attribute__((returns_twice)); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+
 namespace rc {
 
 namespace asio = boost::asio;
@@ -45,7 +49,7 @@ namespace {
 
 enum class Stage { setup, account, directory, execute };
 
-// What the child says through a pipe before it gives up. After exec the pipe closes silently.
+// Why a child gave up.
 struct Failure {
     Stage stage;
     int error;
@@ -102,13 +106,18 @@ const std::vector<int>& ignored_signals() {
 }
 
 // The initialiser that makes the child clean. Runs in the child between vfork and exec, in the parent's memory: it makes
-// system calls and touches nothing else. The calls that change the user are raw, because those of the C library would make
-// every thread of the daemon follow.
+// system calls and touches nothing else but itself. The calls that change the user are raw, because those of the C library
+// would make every thread of the daemon follow.
 class ChildSetup {
 public:
-    ChildSetup(const LaunchPlan& plan, const Account& account, rlimit open_files, int failure_pipe, LeaderDescriptors leader)
-        : plan_(plan), account_(account), open_files_(open_files), failure_pipe_(failure_pipe), leader_(leader),
-          parent_(::getpid()), change_user_(::geteuid() == 0) {}
+    ChildSetup(const LaunchPlan& plan, const Account& account, rlimit open_files, LeaderDescriptors leader)
+        : plan_(plan), account_(account), open_files_(open_files), leader_(leader), parent_(::getpid()),
+          change_user_(::geteuid() == 0) {}
+
+    // To be asked when the child has left our memory. Nothing: it is the program now.
+    [[nodiscard]] std::optional<Failure> failure() const {
+        return error_ != 0 ? std::optional(Failure{stage_, error_}) : std::nullopt;
+    }
 
     template <class Launcher>
     error_code on_exec_setup(Launcher&, const process::filesystem::path&, const char* const*) {
@@ -120,8 +129,7 @@ public:
     // A template with any parameters, or Boost up to 1.87 does not find it.
     template <class... Any>
     void on_exec_error(Any&&...) {
-        const Failure failure{stage_, errno};
-        [[maybe_unused]] const ssize_t written = ::write(failure_pipe_, &failure, sizeof(failure));
+        error_ = errno;
     }
 
 private:
@@ -166,12 +174,13 @@ private:
     const LaunchPlan& plan_;
     const Account& account_;
     rlimit open_files_;
-    int failure_pipe_;
     LeaderDescriptors leader_;
     pid_t parent_;
     bool change_user_;
     const std::vector<int>& ignored_ = ignored_signals();
-    Stage stage_ = Stage::setup;
+    // The parent reads what the child has written: nothing that the compiler can know of.
+    volatile Stage stage_ = Stage::setup;
+    volatile int error_ = 0;
 };
 
 // All signals are held back while the child runs in our memory: a handler of the daemon's must not run there. SIGCHLD has none, and held back
@@ -196,7 +205,7 @@ private:
 // the default one forks, which takes as long as the daemon is large.
 class VforkLauncher : public process::posix::default_launcher {
 public:
-    // The pid, or -1 with errno set. That the program runs is known only when the failure pipe has closed.
+    // The pid, or -1 with errno set. The child has left our memory then: it is the program, or it has failed and ended.
     template <class... Inits>
     pid_t start(const process::filesystem::path& program, const std::vector<std::string>& arguments, Inits&... inits) {
         namespace hooks = process::posix::detail;
@@ -204,7 +213,7 @@ public:
         error_code error = hooks::on_setup(*this, program, argv, inits...);
         if (error) return errno = error.value(), -1;
         const SignalsBlocked blocked;
-        pid = ::vfork();
+        pid = ::__vfork();
         if (pid != 0) return pid;
         error = hooks::on_exec_setup(*this, program, argv, inits...);
         if (!error) ::execve(program.c_str(), const_cast<char* const*>(argv), const_cast<char* const*>(env));
@@ -257,14 +266,6 @@ ErrorCode code_of(const Failure& failure) {
     case Stage::setup: break;
     }
     throw Error(code_of(failure), "the process could not be set up: " + reason);
-}
-
-std::optional<Failure> read_failure(int fd) {
-    Failure failure{};
-    ssize_t count = 0;
-    do count = ::read(fd, &failure, sizeof(failure));
-    while (count < 0 && errno == EINTR);
-    return count == sizeof(failure) ? std::optional(failure) : std::nullopt;
 }
 
 std::uint64_t microseconds(const timeval& time) {
@@ -390,7 +391,7 @@ namespace {
 
 // What the child has for its standard descriptors, and the daemon's side of them.
 struct Connections {
-    Descriptor child_input;
+    Descriptor child_input; // not open: nothing()
     Descriptor child_output;
     Descriptor child_error; // not open: as output
     Descriptor input;       // not open: the child has no input from us
@@ -398,7 +399,15 @@ struct Connections {
     Descriptor error;
 };
 
-Descriptor open_nothing() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+// What all commands without input read.
+int nothing() {
+    static const Descriptor opened = [] {
+        Descriptor fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        if (!fd.is_open()) throw_errno("no /dev/null for the command");
+        return fd;
+    }();
+    return opened.get();
+}
 
 Connections make_pipes(const SpawnOptions& options) {
     Connections made;
@@ -409,8 +418,6 @@ Connections make_pipes(const SpawnOptions& options) {
         Pipe input = make_pipe();
         made.child_input = std::move(input.read);
         made.input = std::move(input.write);
-    } else {
-        made.child_input = open_nothing();
     }
     if (!options.combine) {
         Pipe error = make_pipe();
@@ -426,8 +433,6 @@ Connections make_terminal(const SpawnOptions& options, const Account& account) {
     if (options.input) {
         made.input = Descriptor(::fcntl(terminal.master.get(), F_DUPFD_CLOEXEC, 0));
         made.child_input = Descriptor(::fcntl(terminal.slave.get(), F_DUPFD_CLOEXEC, 0));
-    } else {
-        made.child_input = open_nothing();
     }
     made.output = std::move(terminal.master);
     made.child_output = std::move(terminal.slave);
@@ -439,8 +444,6 @@ Connections make_terminal(const SpawnOptions& options, const Account& account) {
 Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options) {
     const bool terminal = options.terminal.has_value();
     Connections made = terminal ? make_terminal(options, account) : make_pipes(options);
-    Pipe failure = make_pipe();
-    failure.write = lifted(std::move(failure.write));
     Pipe control;
     Descriptor state;
     if (terminal) control = make_control();
@@ -453,15 +456,15 @@ Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const
     VforkLauncher launcher;
     launcher.env = environment.data();
     const Descriptor& child_error = made.child_error.is_open() ? made.child_error : made.child_output;
-    process::process_stdio stdio{made.child_input.get(), made.child_output.get(), child_error.get()};
-    ChildSetup setup(plan, account, options.open_files, failure.write.get(), {control.write.get(), state.get()});
+    const int child_input = made.child_input.is_open() ? made.child_input.get() : nothing();
+    process::process_stdio stdio{child_input, made.child_output.get(), child_error.get()};
+    ChildSetup setup(plan, account, options.open_files, {control.write.get(), state.get()});
     const Program program = terminal ? led(plan, options.terminal->typed > 0) : direct(plan);
     const pid_t pid = launcher.start(program.path, program.arguments, stdio, setup);
     if (pid < 0) throw_errno("no process for the command");
-    failure.write.close();
-    if (const auto why = read_failure(failure.read.get())) {
+    if (const auto failure = setup.failure()) {
         wait_for(pid, nullptr, nullptr);
-        throw_failure(*why, plan, terminal);
+        throw_failure(*failure, plan, terminal);
     }
 
     Child child(pid, executor); // from here on it is ended if anything fails
