@@ -50,8 +50,8 @@ void append_part(std::string& out, std::string_view part) {
 Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> message) {
     Digest result;
     unsigned int length = 0;
-    if (HMAC(sha256_algorithm(), key.data(), static_cast<int>(key.size()), input(message), message.size(), output(result), &length) ==
-        nullptr) {
+    if (HMAC(sha256_algorithm(), key.data(), static_cast<int>(key.size()), input(message), message.size(), output(result),
+            &length) == nullptr) {
         throw Error(ErrorCode::internal, "OpenSSL could not compute HMAC-SHA256");
     }
     return result;

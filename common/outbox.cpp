@@ -1,6 +1,7 @@
 #include "common/outbox.hpp"
 
 #include "common/codec.hpp"
+#include "common/limits.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -10,16 +11,24 @@ namespace rc {
 void Outbox::push(const Message& message, std::string_view body) {
     control_ += encode_message(message, body.size());
     control_ += body;
+    pressing_ = true;
+    on_ready();
+}
+
+void Outbox::push_soon(const Message& message) {
+    control_ += encode_message(message, 0);
     on_ready();
 }
 
 void Outbox::push_frames(std::string_view frames) {
     control_ += frames;
+    pressing_ = true;
     on_ready();
 }
 
 void Outbox::clear() {
     control_.clear();
+    pressing_ = false;
     while (!jobs_.empty()) remove(*jobs_.front());
 }
 
@@ -35,7 +44,16 @@ void Outbox::remove(JobStreams& job) {
 }
 
 std::optional<Outgoing> Outbox::next(bool flush) {
-    if (!control_.empty()) return Outgoing{std::exchange(control_, {}), {}};
+    if (!control_.empty() && (pressing_ || flush)) {
+        pressing_ = false;
+        return Outgoing{std::exchange(control_, {}), {}};
+    }
+    auto outgoing = next_of_jobs(flush);
+    if (outgoing && !control_.empty()) outgoing->frame.insert(0, std::exchange(control_, {}));
+    return outgoing;
+}
+
+std::optional<Outgoing> Outbox::next_of_jobs(bool flush) {
     for (JobStreams* job : jobs_) {
         if (auto outgoing = job->next_control(flush)) return outgoing;
     }
@@ -48,8 +66,10 @@ std::optional<Outgoing> Outbox::next(bool flush) {
     return std::nullopt;
 }
 
-bool Outbox::ack_owed() const {
-    return std::ranges::any_of(jobs_, [](const JobStreams* job) { return job->ack_owed(); });
+std::optional<std::chrono::milliseconds> Outbox::patience() const {
+    if (!control_.empty()) return limits::company;
+    const bool owed = std::ranges::any_of(jobs_, [](const JobStreams* job) { return job->ack_owed(); });
+    return owed ? std::optional(limits::ack_delay) : std::nullopt;
 }
 
 } // namespace rc

@@ -5,6 +5,7 @@
 #include "common/job_streams.hpp"
 #include "common/message.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <list>
@@ -21,6 +22,8 @@ public:
 
     // Queues a message that goes before all data.
     void push(const Message& message, std::string_view body = {});
+    // The same for one that nobody waits for: it goes when something else does, or with flush.
+    void push_soon(const Message& message);
 
     // The same for messages that have been encoded already: whole frames.
     void push_frames(std::string_view frames);
@@ -31,10 +34,11 @@ public:
     void add(JobStreams& job);
     void remove(JobStreams& job);
 
-    // The next thing to send, if there is any. `flush`: acknowledgements too that are owed but not yet due.
+    // The next thing to send, if there is any. `flush`: also what may wait: acknowledgements that are owed but not yet due.
     std::optional<Outgoing> next(bool flush);
 
-    [[nodiscard]] bool ack_owed() const;
+    // How long what there is may wait until it is to be flushed; nothing: there is none.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const;
     // Bytes of control messages that are waiting.
     [[nodiscard]] std::size_t queued() const { return control_.size(); }
 
@@ -42,7 +46,10 @@ public:
     std::function<void()> on_ready = [] {};
 
 private:
+    std::optional<Outgoing> next_of_jobs(bool flush);
+
     std::string control_;         // whole frames
+    bool pressing_ = false;       // somebody waits for one of them
     std::list<JobStreams*> jobs_; // the front one is next to send data
 };
 

@@ -3,6 +3,8 @@
 #include "common/bytes.hpp"
 #include "common/limits.hpp"
 
+#include <algorithm>
+
 namespace rc {
 
 namespace {
@@ -25,19 +27,14 @@ Sender::~Sender() {
 }
 
 asio::awaitable<void> Sender::run() {
-    bool flush = false;
+    auto due = Clock::time_point::max(); // for what may wait
     for (;;) {
-        co_await send_all(flush || finishing_);
+        co_await send_all(finishing_ || Clock::now() >= due);
         if (finishing_ && outbox_.queued() == 0) co_return;
-        flush = false;
-        if (!outbox_.ack_owed()) {
-            co_await ready_.wait();
-            continue;
-        }
-        // What becomes ready meanwhile is sent at once; the acknowledgements still go out in time.
-        const auto deadline = Clock::now() + limits::ack_delay;
-        while (outbox_.ack_owed() && co_await ready_.wait_until(deadline)) co_await send_all(finishing_);
-        flush = true;
+        // What becomes ready meanwhile is sent at once; what may wait still goes out in time.
+        const auto patience = outbox_.patience();
+        due = patience ? std::min(due, Clock::now() + *patience) : Clock::time_point::max();
+        co_await ready_.wait_until(due);
     }
 }
 

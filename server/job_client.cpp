@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <utility>
+#include <variant>
 
 namespace rc {
 
@@ -15,11 +16,18 @@ namespace asio = boost::asio;
 
 namespace {
 
+// A client that has nothing to send does not wait to hear that the command runs: most end so soon that the end is said with it.
+void say(Outbox& outbox, const Message& answer) {
+    const auto* started = std::get_if<Started>(&answer);
+    if (started != nullptr && started->limits.stdin_ == 0) outbox.push_soon(answer);
+    else outbox.push(answer);
+}
+
 class NearHandle : public JobHandle, public JobClient {
 public:
     NearHandle(const std::shared_ptr<Job>& job, const JobClaim& claim, Outbox& outbox, std::shared_ptr<JobListener> listener)
         : job_(job), outbox_(outbox), listener_(std::move(listener)) {
-        outbox_.push(job_->attach(*this, claim));
+        say(outbox_, job_->attach(*this, claim));
         outbox_.add(job_->streams());
     }
     ~NearHandle() override {
@@ -62,7 +70,7 @@ public:
             const std::shared_ptr<Job> job = get();
             const Message answer = job->attach(*this, claim);
             job_ = job;
-            outbox_.push(answer);
+            say(outbox_, answer);
             outbox_.add(job_->streams());
         } catch (const Error& error) {
             refuse(error);

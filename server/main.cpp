@@ -14,6 +14,7 @@
 #include "server/privileges.hpp"
 #include "server/service.hpp"
 #include "server/service_manager.hpp"
+#include "server/spawn.hpp"
 #include "server/state_dir.hpp"
 #include "server/supervisor.hpp"
 #include "server/terminal_leader.hpp"
@@ -172,6 +173,7 @@ void serve(const ServerOptions& options) {
     std::signal(SIGXFSZ, SIG_IGN); // a log file as large as it may be: the same
     open_log({options.log_file, options.log_level, options.log_format});
     const rlimit open_files = raise_open_files();
+    prepare_to_spawn();
     const StateDir state(options.state_dir);
     Service service(options, state.secret(), state.identity(), open_files);
     asio::io_context context(1);

@@ -37,7 +37,8 @@
 
 // glibc's vfork() by its other name: ThreadSanitizer makes a fork() of the one that it knows, and what the child leaves in the
 // memory that both share would not get here.
-extern "C" pid_t __vfork() noexcept __attribute__((returns_twice)); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+extern "C" pid_t __vfork() noexcept
+    __attribute__((returns_twice)); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 namespace rc {
 
@@ -440,6 +441,8 @@ Connections make_terminal(const SpawnOptions& options, const Account& account) {
 }
 
 } // namespace
+
+void prepare_to_spawn() { static_cast<void>(nothing()); }
 
 Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options) {
     const bool terminal = options.terminal.has_value();

@@ -95,6 +95,9 @@ struct SpawnOptions {
     rlimit open_files{};
 };
 
+// Opens what all children share, so that it is there when descriptors run out. Throws Error{internal}.
+void prepare_to_spawn();
+
 // Starts `plan` as `account`, which must be this process's own unless that is root's. Throws Error{no_directory, not_found,
 // not_executable, too_large, internal}: then no process is left.
 Child spawn(

@@ -40,7 +40,7 @@ Lines all(Outbox& outbox, bool flush = false) {
 TEST(Outbox, has_nothing_at_first) {
     Outbox outbox;
     EXPECT_FALSE(outbox.next(true));
-    EXPECT_FALSE(outbox.ack_owed());
+    EXPECT_FALSE(outbox.patience());
     EXPECT_EQ(outbox.queued(), 0U);
     Job job("j");
     outbox.add(job.streams);
@@ -59,6 +59,30 @@ TEST(Outbox, sends_control_messages_in_order_and_counts_them_until_then) {
     EXPECT_EQ(all(outbox), (Lines{"ping", "release j", "ping"}));
     EXPECT_EQ(outbox.queued(), 0U);
     EXPECT_FALSE(outbox.next(false));
+}
+
+TEST(Outbox, what_nobody_waits_for_goes_with_whatever_goes_first) {
+    Outbox outbox;
+    Job job("j");
+    outbox.add(job.streams);
+    const Started started{"j", 4711, {}};
+    outbox.push_soon(started);
+    EXPECT_EQ(outbox.patience(), limits::company);
+    EXPECT_EQ(all(outbox), Lines{});
+    put(job.out, "abc");
+    EXPECT_EQ(all(outbox), (Lines{"started j", "data j stdout 0 abc"}));
+    EXPECT_FALSE(outbox.patience());
+    outbox.push_soon(started);
+    outbox.push(Ping{});
+    outbox.push_soon(started);
+    EXPECT_EQ(all(outbox), (Lines{"started j", "ping", "started j"}));
+    outbox.push_soon(started);
+    EXPECT_EQ(all(outbox), Lines{});
+    job.out.close();
+    EXPECT_EQ(all(outbox), (Lines{"started j", "eof j stdout 3"}));
+    outbox.push_soon(started);
+    EXPECT_EQ(all(outbox, true), Lines{"started j"});
+    outbox.remove(job.streams);
 }
 
 TEST(Outbox, sends_a_pushed_message_with_its_body) {
@@ -144,11 +168,11 @@ TEST(Outbox, acknowledgements_that_are_due_go_before_data_and_owed_ones_only_on_
     }
     a.in.consume(30);
     b.in.consume(3);
-    EXPECT_TRUE(outbox.ack_owed());
+    EXPECT_EQ(outbox.patience(), limits::ack_delay);
     EXPECT_EQ(sent(outbox.next(false)), "ack a stdin 30 130");
-    EXPECT_TRUE(outbox.ack_owed());
+    EXPECT_EQ(outbox.patience(), limits::ack_delay);
     EXPECT_EQ(sent(outbox.next(true)), "ack b stdin 3 103");
-    EXPECT_FALSE(outbox.ack_owed());
+    EXPECT_FALSE(outbox.patience());
     EXPECT_EQ(all(outbox).size(), 2U);
     b.in.consume(1);
     EXPECT_EQ(all(outbox, false), Lines{});
@@ -193,7 +217,7 @@ TEST(Outbox, nothing_comes_of_a_job_that_was_removed) {
     EXPECT_EQ(all(outbox), Lines{"data a stdout 1 y"});
     outbox.remove(a.streams);
     EXPECT_EQ(all(outbox), Lines{});
-    EXPECT_FALSE(outbox.ack_owed());
+    EXPECT_FALSE(outbox.patience());
 }
 
 TEST(Outbox, tells_when_something_may_have_become_sendable) {

@@ -1,11 +1,14 @@
 // Writing what an outbox holds, and waiting until little is left.
 #include "common/sender.hpp"
 
+#include "tests/unit/outgoing.hpp"
+
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace rc {
 namespace {
@@ -44,6 +47,20 @@ TEST(Sender, everyone_who_waits_for_room_learns_of_it) {
     run_some(context);
     EXPECT_EQ(left, 2);
     EXPECT_EQ(sink.bytes, frames);
+}
+
+TEST(Sender, what_nobody_waits_for_goes_all_the_same) {
+    asio::io_context context;
+    Outbox outbox;
+    Written sink;
+    Sender sender(sink, outbox, context.get_executor());
+    asio::co_spawn(context, sender.run(), asio::detached);
+    outbox.push_soon(Ping{});
+    run_some(context);
+    while (sink.bytes.empty()) context.run_one();
+    EXPECT_EQ(messages_of(sink.bytes), std::vector<std::string>{"ping"});
+    sender.finish();
+    run_some(context);
 }
 
 } // namespace
