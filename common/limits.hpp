@@ -43,7 +43,7 @@ inline constexpr std::uint64_t windows_of_connection = 8 * 1024 * 1024;
 inline constexpr std::chrono::milliseconds ack_delay{50};
 
 // What nobody waits for may wait this long for something that it can go with.
-inline constexpr std::chrono::milliseconds company{5};
+inline constexpr std::chrono::milliseconds soon{5};
 
 // Silence of a peer's TCP for this long ends the connection (keepalive: first probe after idle, then every interval).
 inline constexpr int keepalive_idle_seconds = 5;

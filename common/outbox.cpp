@@ -67,7 +67,7 @@ std::optional<Outgoing> Outbox::next_of_jobs(bool flush) {
 }
 
 std::optional<std::chrono::milliseconds> Outbox::patience() const {
-    if (!control_.empty()) return limits::company;
+    if (!control_.empty()) return limits::soon;
     const bool owed = std::ranges::any_of(jobs_, [](const JobStreams* job) { return job->ack_owed(); });
     return owed ? std::optional(limits::ack_delay) : std::nullopt;
 }

@@ -29,7 +29,9 @@ Sender::~Sender() {
 asio::awaitable<void> Sender::run() {
     auto due = Clock::time_point::max(); // for what may wait
     for (;;) {
-        co_await send_all(finishing_ || Clock::now() >= due);
+        const bool flush = finishing_ || Clock::now() >= due;
+        if (flush) due = Clock::time_point::max();
+        co_await send_all(flush);
         if (finishing_ && outbox_.queued() == 0) co_return;
         // What becomes ready meanwhile is sent at once; what may wait still goes out in time.
         const auto patience = outbox_.patience();

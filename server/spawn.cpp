@@ -37,8 +37,8 @@
 
 // glibc's vfork() by its other name: ThreadSanitizer makes a fork() of the one that it knows, and what the child leaves in the
 // memory that both share would not get here.
-extern "C" pid_t __vfork() noexcept
-    __attribute__((returns_twice)); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+extern "C" pid_t __vfork() noexcept __attribute__((returns_twice));
 
 namespace rc {
 

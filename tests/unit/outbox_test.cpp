@@ -67,7 +67,7 @@ TEST(Outbox, what_nobody_waits_for_goes_with_whatever_goes_first) {
     outbox.add(job.streams);
     const Started started{"j", 4711, {}};
     outbox.push_soon(started);
-    EXPECT_EQ(outbox.patience(), limits::company);
+    EXPECT_EQ(outbox.patience(), limits::soon);
     EXPECT_EQ(all(outbox), Lines{});
     put(job.out, "abc");
     EXPECT_EQ(all(outbox), (Lines{"started j", "data j stdout 0 abc"}));
