@@ -1,4 +1,4 @@
-// TLS over one TCP socket. The records of a whole send go out in one system call, and all that has arrived comes in by one, straight into
+// TLS over one TCP socket. The records of a whole send go out in one system call, and what has arrived comes in by few, straight into
 // OpenSSL's buffer: asio::ssl::stream makes a call for each record.
 #pragma once
 
