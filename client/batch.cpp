@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <ranges>
 
 namespace rc {
 
@@ -29,6 +30,11 @@ public:
     asio::awaitable<void> run() { co_await join(keep_link(), attend()); }
 
     [[nodiscard]] int status() const { return status_; }
+
+    // One that follows another is said to have started when the end of that one has been said.
+    void started(const RemoteJob& job) const {
+        if (!one_by_one() || &job == jobs_.front().get()) reporter_.started(job);
+    }
 
 private:
     asio::awaitable<void> keep_link() {
@@ -63,11 +69,19 @@ private:
         jobs_changed_.notify();
     }
 
-    // Reads ahead no further than the jobs that may run.
+    [[nodiscard]] bool one_by_one() const { return options_.jobs == 1; }
+
+    // While one runs the next one is there already and waits: the server starts it when that has ended.
+    [[nodiscard]] bool may_ask() const {
+        if (!one_by_one()) return jobs_.size() < options_.jobs;
+        return jobs_.empty() || (jobs_.size() == 1 && !jobs_.front()->over());
+    }
+
+    // Reads ahead no further than the jobs that may be asked for.
     asio::awaitable<void> start_jobs() {
         Lines lines(input_, limits::exec_body + 1);
         while (std::optional<std::string> line = co_await lines.next()) {
-            while (jobs_.size() >= options_.jobs) co_await room_.wait();
+            while (!may_ask()) co_await room_.wait();
             if (stopped_) co_return;
             if (!line->empty()) start(*line);
         }
@@ -86,6 +100,8 @@ private:
         request.input = false;
         request.window = std::clamp(limits::windows_of_connection / (2 * options_.jobs), limits::smallest_window, limits::window);
         const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
+        if (one_by_one() && !jobs_.empty()) job->before = jobs_.back();
+        job->needs_success = !options_.keep_going;
         jobs_.push_back(job);
         link_.start_or_fail(job);
         jobs_changed_.notify();
@@ -105,7 +121,13 @@ private:
             jobs_.pop_front();
             room_.notify(); // first: the next request goes out together with the release of this one
             settle(*job, captured);
+            if (one_by_one() && !jobs_.empty()) begin_turn(*jobs_.front());
         }
+    }
+
+    void begin_turn(RemoteJob& job) const {
+        job.asked = Clock::now();
+        if (job.ran == Ran::yes) reporter_.started(job);
     }
 
     asio::awaitable<void> deliver_output(RemoteJob& job, Captured& captured) {
@@ -117,20 +139,29 @@ private:
         return job.failure && (job.failure->code() == "output" || job.failure->code() == "pipe");
     }
 
+    // It waited for one that failed, was lost, or was to end with the whole batch.
+    static bool never_began(const RemoteJob& job) {
+        return job.failure && job.ran != Ran::yes && (job.failure->code() == "skipped" || job.failure->code() == "left");
+    }
+
     // All in one go: before the next job is started it is clear whether this one ends the batch.
     void settle(RemoteJob& job, const Captured& captured) {
         if (job.exit) link_.release(job);
+        if (one_by_one() && never_began(job) && (status_ != 0 || ended_by_)) {
+            complete_ = false;
+            return;
+        }
         const int status = reporter_.finished(job, options_.json ? &captured : nullptr);
         if (status_ == 0) status_ = status;
         if (status_ != 0 && !options_.keep_going) stop();
         loss_explained_ = loss_explained_ || output_lost(job) || (job.failure && link_.failure());
     }
 
-    // The first one goes to every job that is running, and no more are started.
+    // The first one goes to every job that is running or about to, and no more are started.
     asio::awaitable<void> pass_on(Signals& signals) {
         ended_by_ = co_await signals.next();
         if (!ended_by_) co_return;
-        for (const auto& job : jobs_) link_.signal(*job, signal_name(*ended_by_));
+        for (const auto& job : jobs_ | std::views::reverse) link_.signal(*job, signal_name(*ended_by_)); // none may follow
         stop();
         co_await signals.another();
         link_.abandon();
@@ -161,8 +192,8 @@ private:
 } // namespace
 
 asio::awaitable<int> run_batch(const ClientOptions& options, const Reporter& reporter, Link& link) {
-    link.on_started = [&](const RemoteJob& job) { reporter.started(job); };
     Batch batch(options, reporter, link, co_await asio::this_coro::executor);
+    link.on_started = [&](const RemoteJob& job) { batch.started(job); };
     co_await batch.run();
     co_return batch.status();
 }

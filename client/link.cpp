@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <ranges>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -208,7 +209,7 @@ void Link::rejoin() {
     welcome_ = false;
     outbox_.clear();
     outbox_.push(Auth{}, as_text(connection_->proof));
-    for (const auto& [id, job] : std::map(jobs_)) {
+    for (const auto& job : in_order()) {
         if (job->over()) continue;
         job->streams.resume();
         const bool may_be_there = job->durable || job->boot == connection_->boot;
@@ -221,6 +222,13 @@ void Link::rejoin() {
             job->fail(Failure("restarted", "the server has been restarted and does not know the job any more", Ran::yes));
         }
     }
+}
+
+std::vector<std::shared_ptr<RemoteJob>> Link::in_order() const {
+    std::vector<std::shared_ptr<RemoteJob>> jobs;
+    for (const auto& [id, job] : jobs_) jobs.push_back(job);
+    std::ranges::partition(jobs, [](const auto& job) { return job->before.expired(); });
+    return jobs;
 }
 
 void Link::attach(RemoteJob& job) {
@@ -249,8 +257,9 @@ void Link::close() {
     if (sender_) sender_->finish();
 }
 
+// One that waits for another's end must not begin by that one's release.
 void Link::abandon() {
-    for (const auto& [id, job] : std::map(jobs_)) {
+    for (const auto& job : in_order() | std::views::reverse) {
         job->fail(Failure("left", "the client has given up the job", job->ran));
         release(*job);
     }

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace rc {
 
@@ -66,6 +67,8 @@ private:
     asio::awaitable<void> dial_again(std::optional<Failure>& problem);
     void rejoin();
     void request(RemoteJob& job);
+    // All jobs, those that follow another one last: the server must know that one first.
+    [[nodiscard]] std::vector<std::shared_ptr<RemoteJob>> in_order() const;
     void attach(RemoteJob& job);
     void say_keep(std::optional<std::chrono::seconds> duration);
     void say_signals(const RemoteJob& job, std::size_t known);

@@ -63,6 +63,13 @@ void check_terminal(const Exec& exec) {
     }
 }
 
+void check_after(const Exec& exec) {
+    if (!exec.after) return;
+    if (!valid_job_id(exec.after->job)) throw Error(ErrorCode::bad_message, "field 'after' does not name a job");
+    if (exec.after->job == exec.job) throw Error(ErrorCode::bad_message, "a job cannot follow itself");
+    if (exec.durable) throw Error(ErrorCode::bad_message, "a durable job follows no other");
+}
+
 void check_meaning(const Exec& exec) {
     const bool right = exec.mode == ExecMode::shell ? exec.words == 1 : exec.words > 0;
     if (!right) throw Error(ErrorCode::bad_message, "field 'words' does not fit the mode");
@@ -72,6 +79,7 @@ void check_meaning(const Exec& exec) {
     if (small) throw Error(ErrorCode::bad_message, "a first limit is at least " + std::to_string(limits::smallest_window));
     if (exec.umask.value_or(0) > limits::umask) throw Error(ErrorCode::bad_message, "field 'umask' must be at most 511");
     check_terminal(exec);
+    check_after(exec);
 }
 
 void check_meaning(const Attach& attach) {

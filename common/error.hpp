@@ -31,6 +31,7 @@ BOOST_DEFINE_ENUM_CLASS(ErrorCode,
     // The job ends, or never starts; the connection goes on.
     forbidden,       // this key may not do that; for the connection: it opens nothing any more, or not from there
     unsupported,     // a part of the protocol that this server does not offer
+    skipped,         // the job that it was to follow did not end well, or was given up: this one was not started
     conflict,        // the job id has been used
     restarted,       // the request was first sent to another run of the daemon: it may have been run there
     outcome_unknown, // the job was, or may have been, started; how far it came is not known

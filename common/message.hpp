@@ -90,6 +90,13 @@ struct InputLimits {
 };
 BOOST_DESCRIBE_STRUCT(InputLimits, (), (stdin_))
 
+// The job of this connection whose end a request waits for.
+struct After {
+    std::string job;
+    bool success{}; // if that one does not exit with 0 the request is not executed
+};
+BOOST_DESCRIBE_STRUCT(After, (), (job, success))
+
 // Body: `words` NUL-terminated words, the directory (empty: the home directory), then NAME=VALUE until the end.
 struct Exec {
     std::string job;
@@ -109,11 +116,12 @@ struct Exec {
     bool wait_eof{};
     bool durable{};
     bool detach{};
+    std::optional<After> after;
     OutputLimits limits;
 };
 BOOST_DESCRIBE_STRUCT(Exec, (),
     (job, boot, uptime, client, generation, mode, words, pty, stdin_, combine, state, umask, keep, timeout, wait_eof, durable,
-        detach, limits))
+        detach, after, limits))
 
 struct Attach {
     std::string job;

@@ -84,6 +84,7 @@ Message Job::attach(JobClient& client, const JobClaim& claim) {
     client_id_ = attach.client;
     generation_ = attach.generation;
     linger_until(Clock::time_point::max());
+    if (exit_) client.ended(*exit_);
     if (claim.start) return started();
     return attached();
 }
@@ -415,6 +416,7 @@ void Job::finish() {
     exit_ = describe(child_.reap());
     finished_ = true;
     log(*exit_);
+    if (client_ != nullptr) client_->ended(*exit_);
     // What a signal cut short says nothing.
     streams_.finish_with(*exit_, exit_->code ? child_.state() : std::string());
 }

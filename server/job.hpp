@@ -65,6 +65,8 @@ public:
     // Another one has taken the job: what the streams say does not go to this one any more. `stale`: it is a later connection of
     // the same client.
     virtual void replaced(bool stale) = 0;
+    // The job is finished. Called before its streams say so; to whoever attaches later, at once.
+    virtual void ended(const Exit& exit) = 0;
 };
 
 // Owned by its own coroutine and by the connections that hold it; lives on the thread of the one that started it. States: running until its

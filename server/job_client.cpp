@@ -23,10 +23,20 @@ void say(Outbox& outbox, const Message& answer) {
     else outbox.push(answer);
 }
 
+// Behind what the job is doing.
+void tell_of_end(const asio::any_io_executor& there, const std::shared_ptr<JobListener>& listener, const Exit& exit,
+    Predecessor::State state) {
+    const Predecessor end{state, exit.reason == ExitReason::exited && exit.code == 0U};
+    asio::post(there, [listener, id = exit.job, end] {
+        if (listener->on_ended) listener->on_ended(id, end);
+    });
+}
+
 class NearHandle : public JobHandle, public JobClient {
 public:
-    NearHandle(const std::shared_ptr<Job>& job, const JobClaim& claim, Outbox& outbox, std::shared_ptr<JobListener> listener)
-        : job_(job), outbox_(outbox), listener_(std::move(listener)) {
+    NearHandle(asio::any_io_executor here, const std::shared_ptr<Job>& job, const JobClaim& claim, Outbox& outbox,
+        std::shared_ptr<JobListener> listener)
+        : here_(std::move(here)), job_(job), outbox_(outbox), listener_(std::move(listener)) {
         say(outbox_, job_->attach(*this, claim));
         outbox_.add(job_->streams());
     }
@@ -51,8 +61,13 @@ public:
         const std::string id = std::exchange(job_, nullptr)->facts().id;
         listener_->on_replaced(id, stale);
     }
+    void ended(const Exit& exit) override {
+        const bool silent = exit.stdout_ == 0 && exit.stderr_ == 0;
+        tell_of_end(here_, listener_, exit, silent ? Predecessor::State::taken : Predecessor::State::ended);
+    }
 
 private:
+    asio::any_io_executor here_;
     std::shared_ptr<Job> job_;
     Outbox& outbox_;
     std::shared_ptr<JobListener> listener_;
@@ -104,6 +119,9 @@ public:
             if (listener->on_replaced) listener->on_replaced(id, stale);
         });
     }
+
+    // It may be heard before the job has given up its place.
+    void ended(const Exit& exit) override { tell_of_end(there_, listener_, exit, Predecessor::State::ended); }
 
     void put(std::string_view bytes) override { to_send_ += bytes; }
 
@@ -198,9 +216,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<JobHandle> hold_job(
-    const std::shared_ptr<Job>& job, const JobClaim& claim, Outbox& outbox, const std::shared_ptr<JobListener>& listener) {
-    return std::make_unique<NearHandle>(job, claim, outbox, listener);
+std::unique_ptr<JobHandle> hold_job(const asio::any_io_executor& here, const std::shared_ptr<Job>& job, const JobClaim& claim,
+    Outbox& outbox, const std::shared_ptr<JobListener>& listener) {
+    return std::make_unique<NearHandle>(here, job, claim, outbox, listener);
 }
 
 std::unique_ptr<JobHandle> hold_distant_job(const asio::any_io_executor& there, const GetJob& get, const JobClaim& claim,

@@ -4,6 +4,7 @@
 #include "common/error.hpp"
 #include "common/outbox.hpp"
 #include "server/job.hpp"
+#include "server/succession.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -19,6 +20,8 @@ namespace rc {
 struct JobListener {
     // Whole frames for the client. `taken` is to be called when there is room for more.
     std::function<void(const std::string& frames, std::function<void()> taken)> on_frames;
+    // Not of durable jobs. Said before the frames that say so to the client.
+    std::function<void(const std::string& job, const Predecessor& end)> on_ended;
     // The job is held no longer: another connection has taken it (`stale`: a later one of the same client), ...
     std::function<void(const std::string& job, bool stale)> on_replaced;
     // ... or it refuses what the client said.
@@ -35,9 +38,9 @@ public:
     virtual void release() = 0;
 };
 
-// Of a job that lives on this thread. Its answer and all it says goes to `outbox`. Throws what Job::attach() throws.
-std::unique_ptr<JobHandle> hold_job(
-    const std::shared_ptr<Job>& job, const JobClaim& claim, Outbox& outbox, const std::shared_ptr<JobListener>& listener);
+// Of a job that lives on this thread, `here`. Its answer and all it says goes to `outbox`. Throws what Job::attach() throws.
+std::unique_ptr<JobHandle> hold_job(const boost::asio::any_io_executor& here, const std::shared_ptr<Job>& job,
+    const JobClaim& claim, Outbox& outbox, const std::shared_ptr<JobListener>& listener);
 
 // Finds a job on its thread, or starts it there. Throws Error for on_refused.
 using GetJob = std::function<std::shared_ptr<Job>()>;

@@ -273,6 +273,7 @@ void Session::review(const AuthorizedKeys& keys) {
     } catch (const Error& error) {
         log_warning("revoked", {{"from", address_}, {"key", login_.key_id}, {"problem", error.what()}});
         jobs_.clear(); // what they still say would keep the last word from being the last
+        waiting_.reset();
         say_last(error);
     }
 }
@@ -291,7 +292,7 @@ void Session::leave() {
 }
 
 void Session::handle(const Message& message, std::span<const std::byte> body) {
-    if (const auto* exec = std::get_if<Exec>(&message)) handle_exec(*exec, body);
+    if (const auto* exec = std::get_if<Exec>(&message)) take_turn_or_wait(*exec, body);
     else if (const auto* data = std::get_if<Data>(&message)) hand_to_job(*data, body);
     else if (const auto* eof = std::get_if<Eof>(&message)) hand_to_job(*eof);
     else if (const auto* ack = std::get_if<Ack>(&message)) hand_to_job(*ack);
@@ -310,7 +311,55 @@ void Session::hand_to_job(const Request& message, std::span<const std::byte> bod
         std::is_same_v<Request, Data> || std::is_same_v<Request, Eof> || std::is_same_v<Request, Signal>;
     const auto job = jobs_.find(message.job);
     if (job != jobs_.end()) job->second.handle->take(message, body);
+    else if (needs_answer && is_waiting(message.job)) skip(std::exchange(waiting_, std::nullopt)->exec.job);
     else if (needs_answer) say_job_error(message.job, Error(ErrorCode::no_such_job, "there is no such job"));
+}
+
+Predecessor Session::Held::as_predecessor() const {
+    using State = Predecessor::State;
+    if (durable) return {State::given_up, false};
+    return end.value_or(Predecessor{State::running, false});
+}
+
+Predecessor Session::Held::as_released() const {
+    using State = Predecessor::State;
+    return end ? Predecessor{State::taken, end->success} : Predecessor{State::given_up, false};
+}
+
+void Session::take_turn_or_wait(const Exec& exec, std::span<const std::byte> body) {
+    const bool known = !exec.after || service_.job_table.find(login_.key_id, exec.job);
+    if (known) return handle_exec(exec, body);
+    const auto before = jobs_.find(exec.after->job);
+    switch (turn_after(*exec.after, before == jobs_.end() ? Predecessor{} : before->second.as_predecessor())) {
+    case Turn::now: return handle_exec(exec, body);
+    case Turn::never: return skip(exec.job);
+    case Turn::later: break;
+    }
+    if (waiting_) say_job_error(exec.job, Error(ErrorCode::busy, "a request of this connection waits for its turn already"));
+    else waiting_ = WaitingRequest{exec, std::string(as_text(body))};
+}
+
+bool Session::is_waiting(const std::string& job) const { return waiting_ && waiting_->exec.job == job; }
+
+// To the request that waits for `job`, if there is one.
+void Session::give_turn(const std::string& job, const Predecessor& before) {
+    if (!waiting_ || waiting_->exec.after->job != job) return;
+    const Turn turn = turn_after(*waiting_->exec.after, before);
+    if (turn == Turn::later) return;
+    const WaitingRequest request = *std::exchange(waiting_, std::nullopt);
+    if (turn == Turn::never) return skip(request.exec.job);
+    try {
+        handle_exec(request.exec, as_bytes(request.body));
+    } catch (const Error& error) {
+        say_last(error);
+    }
+}
+
+// That is no event for the log: the client has said what is to happen, and nothing did.
+void Session::skip(const std::string& job) {
+    ErrorMessage message = to_message(Error(ErrorCode::skipped, "the command before it did not end well"));
+    message.job = job;
+    outbox_.push(message);
 }
 
 void Session::handle_exec(const Exec& exec, std::span<const std::byte> body) {
@@ -335,9 +384,9 @@ void Session::start_or_rejoin(const Exec& exec, std::span<const std::byte> body)
     log_attach(exec.job);
 }
 
-// A process takes its time to start, in which the thread is held up: while this connection has other jobs, the threads take turns.
+// A process takes its time to start, in which the thread is held up: while this connection has other jobs that run, the threads take turns.
 Home Session::next_home() {
-    if (jobs_.empty()) return {executor_, residents_};
+    if (std::ranges::all_of(jobs_, [](const auto& held) { return held.second.end.has_value(); })) return {executor_, residents_};
     return service_.homes[turn_++ % service_.homes.size()];
 }
 
@@ -368,7 +417,7 @@ std::optional<JobPlace> Session::start(const Exec& exec, const ExecRequest& requ
     });
     if (!known)
         jobs_.emplace(
-            exec.job, Held{std::move(handle), place.windows, false, one_line(request.words).substr(0, limits::listed_body)});
+            exec.job, Held{std::move(handle), place.windows, false, one_line(request.words).substr(0, limits::listed_body), {}});
     return known;
 }
 
@@ -443,7 +492,7 @@ void Session::view(const JobDirectory& job, const std::variant<Exec, Attach>& cl
     check_not_held(job.id());
     check_windows(windows);
     jobs_.emplace(job.id(),
-        Held{view_job(service_.durable_jobs, job, claim, executor_, outbox_, listener_), windows, true, std::move(command)});
+        Held{view_job(service_.durable_jobs, job, claim, executor_, outbox_, listener_), windows, true, std::move(command), {}});
 }
 
 void Session::log_attach(const std::string& job) const {
@@ -459,7 +508,7 @@ void Session::hold(const JobPlace& place, const JobClaim& claim) {
     check_not_held(id);
     const auto here = place.executor == executor_ ? place.job->lock() : nullptr;
     if (here) {
-        jobs_.emplace(id, Held{hold_job(here, claim, outbox_, listener_), place.windows, false, {}});
+        jobs_.emplace(id, Held{hold_job(executor_, here, claim, outbox_, listener_), place.windows, false, {}, {}});
         return;
     }
     // Also one that is about to be started on this thread, for a connection on another: that goes first there.
@@ -468,8 +517,8 @@ void Session::hold(const JobPlace& place, const JobClaim& claim) {
         if (!job) throw Error(ErrorCode::no_such_job, "there is no such job");
         return job;
     };
-    jobs_.emplace(
-        id, Held{hold_distant_job(place.executor, find, claim, executor_, listener_, service_.ended), place.windows, false, {}});
+    jobs_.emplace(id,
+        Held{hold_distant_job(place.executor, find, claim, executor_, listener_, service_.ended), place.windows, false, {}, {}});
 }
 
 asio::awaitable<void> Session::list_jobs() {
@@ -519,16 +568,26 @@ void Session::listen_to_jobs() {
         credits_.push_back(std::move(taken));
         credit_due_.notify();
     };
+    listener_->on_ended = [this](const std::string& job, const Predecessor& end) { note_end(job, end); };
     listener_->on_replaced = [this](const std::string& job, bool stale) {
         jobs_.erase(job);
+        give_turn(job, {Predecessor::State::given_up, false});
         if (stale) channel_.close();
         else say_job_error(job, Error(ErrorCode::conflict, "another client has attached to the job"));
     };
     listener_->on_refused = [this](const std::string& job, const Error& error) {
         const auto held = jobs_.extract(job);
-        if (ends_connection(error.code())) say_last(error);
-        else say_job_error(job, error, held ? held.mapped().command : std::string());
+        if (ends_connection(error.code())) return say_last(error);
+        say_job_error(job, error, held ? held.mapped().command : std::string());
+        give_turn(job, Predecessor{});
     };
+}
+
+void Session::note_end(const std::string& job, const Predecessor& end) {
+    const auto held = jobs_.find(job);
+    if (held == jobs_.end()) return;
+    held->second.end = end;
+    give_turn(job, held->second.as_predecessor());
 }
 
 asio::awaitable<void> Session::give_credit() {
@@ -586,10 +645,13 @@ void Session::admit_id(const Exec& exec) {
 }
 
 void Session::release(const Release& message) {
+    if (is_waiting(message.job)) waiting_.reset();
     const auto job = jobs_.find(message.job);
     if (job == jobs_.end()) return;
     job->second.handle->release();
+    const Predecessor before = job->second.as_released();
     jobs_.erase(job);
+    give_turn(message.job, before);
     if (leaving_) leave();
 }
 

@@ -13,6 +13,7 @@
 #include "server/residents.hpp"
 #include "server/service.hpp"
 #include "server/start_job.hpp"
+#include "server/succession.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -62,6 +63,11 @@ private:
 
     // Requests. Those that throw Error name a violation of the protocol.
     void handle(const Message& message, std::span<const std::byte> body);
+    void take_turn_or_wait(const Exec& exec, std::span<const std::byte> body);
+    [[nodiscard]] bool is_waiting(const std::string& job) const;
+    void give_turn(const std::string& job, const Predecessor& before);
+    void skip(const std::string& job);
+    void note_end(const std::string& job, const Predecessor& end);
     void handle_exec(const Exec& exec, std::span<const std::byte> body);
     void start_or_rejoin(const Exec& exec, std::span<const std::byte> body);
     std::optional<JobPlace> start(const Exec& exec, const ExecRequest& request, const Digest& digest);
@@ -112,11 +118,15 @@ private:
         std::size_t windows; // bytes
         bool durable;        // there is a next server for it
         std::string command; // the beginning of one that a supervisor may refuse yet
+        std::optional<Predecessor> end;
+        [[nodiscard]] Predecessor as_predecessor() const;
+        [[nodiscard]] Predecessor as_released() const; // now
     };
     std::shared_ptr<JobListener> listener_ = std::make_shared<JobListener>();
     std::deque<std::function<void()>> credits_; // to be given for frames that came from other threads
     Event credit_due_;
     std::map<std::string, Held, std::less<>> jobs_; // until they are released
+    std::optional<WaitingRequest> waiting_;         // for the end of one of these
     std::size_t turn_ = 0;                          // of the homes
     bool welcome_ = false;                          // logged in
     bool leaving_ = false;

@@ -81,7 +81,8 @@ public:
         for (const ViewerPtr& viewer : viewers_) viewer->channel.close();
     }
 
-    void replaced(bool) override {} // only this object ever attaches to the job
+    void replaced(bool) override {}     // only this object ever attaches to the job
+    void ended(const Exit&) override {} // its streams say so
 
 private:
     // What keeps the job from being started is said to whoever asks; then nothing is left of the job.

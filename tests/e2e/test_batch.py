@@ -45,7 +45,7 @@ def test_commands_do_not_eat_the_lines(server: Server) -> None:
 def test_it_stops_at_the_first_failure_with_its_status(server: Server, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     result = batch(server, f"echo one\necho two; exit 7\ntouch {trace}\nexit 9\n")
-    assert (result.code, result.out) == (7, b"one\ntwo\n")
+    assert (result.code, result.out, result.err) == (7, b"one\ntwo\n", b"")
     assert not trace.exists()
 
 
@@ -130,6 +130,25 @@ def test_all_lines_use_one_connection(server: Server) -> None:
 def test_a_line_over_the_limit_of_a_request_is_126_and_the_others_run(server: Server) -> None:
     result = batch(server, "echo one\necho " + "x" * 300_000 + "\necho two\n", "--keep-going")
     assert (result.code, result.out) == (126, b"one\ntwo\n")
+
+
+def test_after_a_line_over_the_limit_no_more_are_started(server: Server, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    result = batch(server, "echo one\necho " + "x" * 300_000 + f"\ntouch {trace}\n")
+    assert (result.code, result.out) == (126, b"one\n")
+    assert not trace.exists()
+
+
+def test_events_of_one_line_come_before_those_of_the_next(server: Server, tmp_path: Path) -> None:
+    with (tmp_path / "events").open("w+b") as events:
+        result = batch(server, "true\necho x\ntrue\nfalse\n" * 3, "--keep-going", "--status-fd",
+                       str(events.fileno()), pass_fds=[events.fileno()])
+        events.seek(0)
+        told = [json.loads(line) for line in events]
+    assert result.code == 1
+    assert [(each["event"], each.get("job")) for each in told[1:]] == [
+        (kind, each["job"]) for each in told[2::2] for kind in ("started", "exit")]
+    assert len({each["job"] for each in told[1:]}) == 12
 
 
 def test_lines_may_hold_any_bytes_but_nul(server: Server) -> None:

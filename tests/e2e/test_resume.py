@@ -124,14 +124,17 @@ def test_a_revoked_key_does_not_come_back(make_server: Callable[..., Server]) ->
     wait_for(lambda: not marked(name), "the job to be ended")
 
 
-def test_several_jobs_of_one_connection(server: Server) -> None:
-    lines = b"".join(b"echo %d; seq %d | cksum\n" % (n, n) for n in range(200))
-    with cutter(server, iter([])) as proxy:
-        expected = run_rcmd(server.place, "--batch", "--jobs", "8", proxy.host, input=lines)
+@pytest.mark.parametrize("jobs", ["1", "8"])
+def test_several_jobs_of_one_connection(server: Server, tmp_path: Path, jobs: str) -> None:
+    count = 200
+    lines = b"".join(b"echo %d; seq %d | cksum\n" % (n, n) + b"echo %d >>%s\n" % (n, bytes(tmp_path / "ran")) for n in range(count))
+    expected = run_rcmd(server.place, "--batch", "--jobs", "8", server.host, input=lines)
+    (tmp_path / "ran").unlink()
     with cutter(server, at_random(4, 10, 5000, 15000)) as proxy:
-        result = run_rcmd(server.place, "-q", "--batch", "--jobs", "8", proxy.host, input=lines)
+        result = run_rcmd(server.place, "-q", "--batch", "--jobs", jobs, proxy.host, input=lines)
         assert (result.code, result.out) == (0, expected.out)
         assert proxy.cut == 10
+    assert sorted(map(int, (tmp_path / "ran").read_text().split())) == list(range(count))
 
 
 def test_the_loss_and_the_return_are_told(server: Server, tmp_path: Path) -> None:

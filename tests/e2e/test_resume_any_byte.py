@@ -6,22 +6,35 @@ from pathlib import Path
 import pytest
 
 from cutter import cutter
-from harness import SCALE, Server, run_rcmd
+from harness import SCALE, Result, Server, run_rcmd
+
+OUT, ERR = b"out\n", b"err\n"
 
 
-def test_a_short_session_may_be_cut_at_any_byte(server: Server, tmp_path: Path) -> None:
-    with cutter(server, iter([])) as proxy:
-        first = run_rcmd(server.place, proxy.host, "echo out; echo err >&2; exit 3")
-        assert (first.code, first.out, first.err) == (3, b"out\n", b"err\n")
-    counter = tmp_path / "counter"
-    command = f"echo x >> {counter}; echo out; echo err >&2; exit 3"
+@pytest.fixture
+def counter(tmp_path: Path) -> Path:
+    return tmp_path / "counter"
+
+
+def cut_at_any_byte(server: Server, options: list[str], words: list[str], expected: Result, counter: Path, trace: str, lines: bytes | None = None, step: int = 1) -> None:
     runs = 0
-    for at in range(0, 6000, SCALE):
+    for at in range(0, 12000, step * SCALE):
         with cutter(server, iter([at])) as proxy:
-            result = run_rcmd(server.place, "-q", proxy.host, command)
+            result = run_rcmd(server.place, "-q", *options, proxy.host, *words, input=lines)
             runs += 1
-            assert (result.code, result.out, result.err) == (3, b"out\n", b"err\n"), (at, result)
-            assert counter.read_text() == "x\n" * runs, at
+            assert result == expected, (at, result)
+            assert counter.read_text() == trace * runs, at
             if proxy.cut == 0:
                 return
     pytest.fail("a session that has no end")
+
+
+def test_a_short_session_may_be_cut_at_any_byte(server: Server, counter: Path) -> None:
+    command = f"echo x >> {counter}; echo out; echo err >&2; exit 3"
+    cut_at_any_byte(server, [], [command], Result(3, OUT, ERR), counter, "x\n")
+
+
+def test_a_batch_may_be_cut_at_any_byte(server: Server, counter: Path) -> None:
+    """Also while a line waits for the end of the one before."""
+    lines = f"echo 1 >>{counter}\necho 2 >>{counter}\necho 3 >>{counter}; echo out\necho 4 >>{counter}; exit 3\necho 5 >>{counter}\n"
+    cut_at_any_byte(server, ["--batch"], [], Result(3, OUT, b""), counter, "1\n2\n3\n4\n", lines.encode(), step=7)

@@ -44,9 +44,9 @@ std::string refused_text(std::string_view text, Size size = {}) {
 }
 
 // The fields that PROTOCOL.md marks with a question mark.
-const std::vector<std::string_view> optional_fields = {"exec.pty", "exec.umask", "exec.timeout", "attach.stdout", "attach.stderr",
-    "attach.pty", "attach.limits", "listed.reason", "listed.code", "listed.signal", "exit.code", "exit.signal", "error.job",
-    "error.retry_after"};
+const std::vector<std::string_view> optional_fields = {"exec.pty", "exec.umask", "exec.timeout", "exec.after", "attach.stdout",
+    "attach.stderr", "attach.pty", "attach.limits", "listed.reason", "listed.code", "listed.signal", "exit.code", "exit.signal",
+    "error.job", "error.retry_after"};
 
 // Calls `change` with each object of a sample's header in turn, to be altered in place, and where it is.
 void for_each_object(

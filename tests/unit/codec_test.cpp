@@ -122,8 +122,8 @@ TEST(Codec, order_of_fields_is_free) {
 TEST(Codec, error_codes_are_those_of_the_protocol) {
     const std::vector<std::string_view> names = {"bad_frame", "too_large", "bad_message", "unexpected_message", "bad_offset",
         "unsupported_version", "auth_failed", "login_timeout", "busy", "penalty", "shutdown", "forbidden", "unsupported",
-        "conflict", "restarted", "outcome_unknown", "expired", "no_such_job", "no_directory", "not_found", "not_executable",
-        "internal"};
+        "skipped", "conflict", "restarted", "outcome_unknown", "expired", "no_such_job", "no_directory", "not_found",
+        "not_executable", "internal"};
     EXPECT_EQ(boost::mp11::mp_size<boost::describe::describe_enumerators<ErrorCode>>::value, names.size());
     std::set<ErrorCode> codes;
     for (const auto name : names) {

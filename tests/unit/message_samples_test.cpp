@@ -26,11 +26,15 @@ std::vector<Sample> make_samples() {
     add(Auth{}, R"({"type":"auth"})", 32);
     add(Welcome{{100, 1048576, 8388608}}, R"({"type":"welcome","limits":{"jobs":100,"window":1048576,"windows":8388608}})");
     add(Exec{"7f3a", "boot", 5, "client", 1, ExecMode::argv, 3, Pty{24, 80, "xterm", 7}, true, true, false, 18, 60, 10, true,
-            true, true, {16384, 0}},
+            true, true, {}, {16384, 0}},
         R"({"type":"exec","job":"7f3a","boot":"boot","uptime":5,"client":"client","generation":1,"mode":"argv","words":3,"pty":{"rows":24,"columns":80,"term":"xterm","typed":7},"stdin":true,"combine":true,"state":false,"umask":18,"keep":60,"timeout":10,"wait_eof":true,"durable":true,"detach":true,"limits":{"stdout":16384,"stderr":0}})",
         262144);
-    add(Exec{"j", "", 0, "", 1, ExecMode::shell, 1, {}, false, false, false, {}, 0, {}, false, false, false, {16384, 16384}},
+    add(Exec{"j", "", 0, "", 1, ExecMode::shell, 1, {}, false, false, false, {}, 0, {}, false, false, false, {}, {16384, 16384}},
         R"({"type":"exec","job":"j","boot":"","uptime":0,"client":"","generation":1,"mode":"shell","words":1,"stdin":false,"combine":false,"state":false,"keep":0,"wait_eof":false,"durable":false,"detach":false,"limits":{"stdout":16384,"stderr":16384}})",
+        2);
+    add(Exec{"j", "", 0, "", 1, ExecMode::shell, 1, {}, false, false, false, {}, 0, {}, false, false, false, After{"i", true},
+            {16384, 16384}},
+        R"({"type":"exec","job":"j","boot":"","uptime":0,"client":"","generation":1,"mode":"shell","words":1,"stdin":false,"combine":false,"state":false,"keep":0,"wait_eof":false,"durable":false,"detach":false,"after":{"job":"i","success":true},"limits":{"stdout":16384,"stderr":16384}})",
         2);
     add(Attach{"7f3a", "client", 2, 10, 20, false, OutputLimits{30, 40}, WindowSize{1, 2}},
         R"({"type":"attach","job":"7f3a","client":"client","generation":2,"stdout":10,"stderr":20,"tail":false,"limits":{"stdout":30,"stderr":40},"pty":{"rows":1,"columns":2}})");
