@@ -156,10 +156,14 @@ void from_json(const boost::json::value& json, std::string_view name, T& out) {
 template <class T>
 void read_fields(const boost::json::object& object, T& out) {
     std::size_t taken = 0;
+    auto find = [&, next = object.begin()](std::string_view name) mutable -> const boost::json::value* {
+        if (next == object.end() || next->key() != name) return object.if_contains(name);
+        return &(next++)->value(); // mostly they come in our own order
+    };
     boost::mp11::mp_for_each<detail::Members<T>>([&](auto member) {
         auto& field = out.*member.pointer;
         const std::string_view name = wire_name(member.name);
-        const boost::json::value* json = object.if_contains(name);
+        const boost::json::value* json = find(name);
         if constexpr (detail::is_optional<std::remove_cvref_t<decltype(field)>>) {
             if (json == nullptr) return;
             from_json(*json, name, field.emplace());

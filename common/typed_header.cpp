@@ -5,11 +5,11 @@
 namespace rc {
 
 std::string take_type(boost::json::object& header) {
-    const boost::json::value* type = header.if_contains("type");
-    if (type == nullptr) throw Error(ErrorCode::bad_message, "field 'type' is missing");
-    if (!type->is_string()) throw Error(ErrorCode::bad_message, "field 'type' must be a string");
-    std::string name(type->get_string());
-    header.erase("type");
+    const auto type = header.find("type");
+    if (type == header.end()) throw Error(ErrorCode::bad_message, "field 'type' is missing");
+    if (!type->value().is_string()) throw Error(ErrorCode::bad_message, "field 'type' must be a string");
+    std::string name(type->value().get_string());
+    header.stable_erase(type); // what read_fields() looks for stays in order
     return name;
 }
 
