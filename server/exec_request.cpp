@@ -1,6 +1,7 @@
 #include "server/exec_request.hpp"
 
 #include "common/bytes.hpp"
+#include "common/described_json.hpp"
 
 #include <string_view>
 
@@ -43,6 +44,17 @@ std::string command_of(const Exec& exec, std::span<const std::byte> body) {
     } catch (const Error&) {
         return {};
     }
+}
+
+Digest digest_of(const Exec& exec, std::span<const std::byte> body) {
+    std::string asked = exec.job;
+    asked.append(1, '\0').append(to_string(exec.mode)).append(1, '\0');
+    asked.append(std::to_string(exec.words)).append(1, '\0');
+    if (exec.umask) asked.append(std::to_string(*exec.umask));
+    for (const bool flag : {exec.stdin_, exec.combine, exec.state, exec.durable, exec.pty.has_value()})
+        asked.append(1, '\0').append(1, flag ? 'y' : 'n');
+    asked += as_text(body);
+    return sha256(as_bytes(asked));
 }
 
 std::string one_line(const std::vector<std::string>& words) {

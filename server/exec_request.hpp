@@ -1,6 +1,7 @@
 // What a client asked to run, read from the body of exec.
 #pragma once
 
+#include "common/auth.hpp"
 #include "common/message.hpp"
 
 #include <cstddef>
@@ -24,6 +25,9 @@ ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body)
 
 // What is asked for as one_line() shows it; nothing if the body is not what it should be.
 std::string command_of(const Exec& exec, std::span<const std::byte> body);
+
+// Two requests have the same one if they ask for the same to be run, however it is kept, watched or shown.
+Digest digest_of(const Exec& exec, std::span<const std::byte> body);
 
 // The words with blanks between them, for a person to read.
 std::string one_line(const std::vector<std::string>& words);

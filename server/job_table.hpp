@@ -44,4 +44,18 @@ private:
     std::map<Name, JobPlace> places_;
 };
 
+// An id that is taken for a while, for a job that does not come into the table.
+class JobReservation {
+public:
+    JobReservation(JobTable& table, std::string key, std::string id) : table_(table), key_(std::move(key)), id_(std::move(id)) {}
+    ~JobReservation() { table_.remove(key_, id_); }
+    JobReservation(const JobReservation&) = delete;
+    JobReservation& operator=(const JobReservation&) = delete;
+
+private:
+    JobTable& table_;
+    std::string key_;
+    std::string id_;
+};
+
 } // namespace rc

@@ -7,9 +7,7 @@
 #include "server/job_viewer.hpp"
 #include "server/listener.hpp"
 #include "server/log.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include "server/resident_job.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -23,86 +21,6 @@ namespace {
 
 constexpr std::chrono::seconds patience_with_supervisors{5}; // with all of them together
 constexpr std::chrono::seconds busy_pause{1};                // for a client that comes too early
-
-Error ending() { return {ErrorCode::shutdown, "the server is ending and starts nothing any more"}; }
-
-// What a job counts for, from its request on.
-struct Budget {
-    JobSlots::Slot slot;
-    Counted counted;
-};
-
-// Keeps a job alive, and on the books of its thread, until it is finished.
-asio::awaitable<void> run_job(std::shared_ptr<Job> job, std::shared_ptr<Budget>, Residents& residents) {
-    try {
-        co_await job->run();
-    } catch (const std::exception& error) {
-        const JobFacts& facts = job->facts();
-        log_warning("job_failed", {{"job", facts.id}, {"key", facts.key_id}, {"from", facts.address}, {"problem", error.what()}});
-    }
-    residents.jobs.erase(job.get());
-}
-
-asio::awaitable<void> run_and_keep_job(
-    std::shared_ptr<Job> job, std::shared_ptr<Budget> budget, Service& service, Residents& residents) {
-    co_await run_job(job, std::move(budget), residents);
-    co_await job->keep_result();
-    service.job_table.remove(job->facts().key_id, job->facts().id);
-}
-
-// On the job's thread, for whoever asked for it to attach in the same go: it runs from the next go on. Throws what start_job() throws; its id is
-// free then.
-std::shared_ptr<Job> start_there(
-    const Home& home, const JobPlace& place, const JobStart& wanted, const std::shared_ptr<Budget>& budget, Service& service) {
-    try {
-        if (service.stopping) throw ending();
-        auto job = start_job(home.executor, wanted);
-        *place.job = job;
-        home.residents.jobs.insert(job.get()); // from now on, or a server that is ending would overlook it
-        asio::post(home.executor, [home, job, budget, &service] {
-            asio::co_spawn(home.executor, run_and_keep_job(job, budget, service, home.residents), asio::detached);
-        });
-        return job;
-    } catch (...) {
-        service.job_table.remove(wanted.key_id, wanted.exec.job);
-        throw;
-    }
-}
-
-// Frees the id of a job that was not started after all.
-class Reservation {
-public:
-    Reservation(JobTable& table, std::string key, std::string id) : table_(table), key_(std::move(key)), id_(std::move(id)) {}
-    ~Reservation() {
-        if (!kept_) table_.remove(key_, id_);
-    }
-    Reservation(const Reservation&) = delete;
-    Reservation& operator=(const Reservation&) = delete;
-    void keep() { kept_ = true; }
-
-private:
-    JobTable& table_;
-    std::string key_;
-    std::string id_;
-    bool kept_ = false;
-};
-
-// Two requests are the same if they ask for the same to be run, however it is kept, watched or shown.
-Digest digest_of(const Exec& exec, std::span<const std::byte> body) {
-    Exec asked;
-    asked.job = exec.job;
-    asked.mode = exec.mode;
-    asked.words = exec.words;
-    asked.stdin_ = exec.stdin_;
-    asked.combine = exec.combine;
-    asked.state = exec.state;
-    asked.umask = exec.umask;
-    asked.durable = exec.durable;
-    if (exec.pty) asked.pty.emplace();
-    std::string text = encode_message(asked, body.size());
-    text += as_text(body);
-    return sha256(as_bytes(text));
-}
 
 // To the job that it starts, or has started.
 JobClaim claim_of(const Exec& exec) {
@@ -399,10 +317,10 @@ std::optional<JobPlace> Session::start(const Exec& exec, const ExecRequest& requ
     const Grant granted = grant_request(exec, request);
     const Home home = next_home();
     const JobPlace place{home.executor, digest, windows_of(exec).total()};
-    const auto budget = std::shared_ptr<Budget>(new Budget{take_slot(), Counted(service_, service_.jobs)});
-    const GetJob begin = [home, place, budget, wanted = job_start(granted.exec, granted.request), &service = service_] {
-        return start_there(home, place, wanted, budget, service);
-    };
+    const auto budget = std::shared_ptr<JobBudget>(new JobBudget{take_slot(), Counted(service_, service_.jobs)});
+    const GetJob begin = [home, place, budget,
+                             wanted = std::make_shared<const JobStart>(job_start(granted.exec, granted.request)),
+                             &service = service_] { return start_resident_job(home, place, *wanted, budget, service); };
     if (home.executor == executor_) {
         auto known = service_.job_table.reserve(login_.key_id, exec.job, place, [&] { admit_id(exec); });
         if (known) return known;
@@ -447,7 +365,7 @@ void Session::start_or_view(const Exec& exec, const ExecRequest& request, std::s
 JobDirectory Session::record(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
     const JobPlace place{executor_, digest_of(exec, body), 0};
     // Until it is on the disk; another connection may be bringing the same one there.
-    std::optional<Reservation> reservation;
+    std::optional<JobReservation> reservation;
     if (const auto known = service_.job_table.reserve(login_.key_id, exec.job, place)) {
         if (known->request != place.request) throw other_request();
     } else {
@@ -600,7 +518,7 @@ asio::awaitable<void> Session::give_credit() {
 }
 
 void Session::check_admissible(const Exec& exec) const {
-    if (service_.stopping) throw ending();
+    if (service_.stopping) throw server_is_ending();
     check_windows(windows_of(exec).total());
     if (service_.jobs + service_.durable_jobs.running() >= service_.options.max_jobs)
         throw Error(ErrorCode::busy, "the server has as many jobs as it may have");

@@ -1,0 +1,59 @@
+#include "server/resident_job.hpp"
+
+#include "server/job.hpp"
+#include "server/log.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace rc {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Keeps a job alive, and on the books of its thread, until it is finished.
+asio::awaitable<void> run_job(std::shared_ptr<Job> job, std::shared_ptr<JobBudget>, Residents& residents) {
+    try {
+        co_await job->run();
+    } catch (const std::exception& error) {
+        const JobFacts& facts = job->facts();
+        log_warning("job_failed", {{"job", facts.id}, {"key", facts.key_id}, {"from", facts.address}, {"problem", error.what()}});
+    }
+    residents.jobs.erase(job.get());
+}
+
+asio::awaitable<void> run_and_keep_job(
+    std::shared_ptr<Job> job, std::shared_ptr<JobBudget> budget, Service& service, Residents& residents) {
+    co_await run_job(job, std::move(budget), residents);
+    co_await job->keep_result();
+    service.job_table.remove(job->facts().key_id, job->facts().id);
+}
+
+} // namespace
+
+Error server_is_ending() { return {ErrorCode::shutdown, "the server is ending and starts nothing any more"}; }
+
+std::shared_ptr<Job> start_resident_job(
+    const Home& home, const JobPlace& place, const JobStart& wanted, const std::shared_ptr<JobBudget>& budget, Service& service) {
+    try {
+        if (service.stopping) throw server_is_ending();
+        auto job = start_job(home.executor, wanted);
+        *place.job = job;
+        home.residents.jobs.insert(job.get()); // from now on, or a server that is ending would overlook it
+        asio::post(home.executor, [home, job, budget, &service] {
+            asio::co_spawn(home.executor, run_and_keep_job(job, budget, service, home.residents), asio::detached);
+        });
+        return job;
+    } catch (...) {
+        service.job_table.remove(wanted.key_id, wanted.exec.job);
+        throw;
+    }
+}
+
+} // namespace rc
