@@ -33,7 +33,8 @@ public:
 
     // One that follows another is said to have started when the end of that one has been said.
     void started(const RemoteJob& job) const {
-        if (!one_by_one() || &job == jobs_.front().get()) reporter_.started(job);
+        const bool its_turn = !jobs_.empty() && jobs_.front().get() == &job;
+        if (its_turn || !one_by_one()) reporter_.started(job);
     }
 
 private:

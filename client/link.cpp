@@ -338,7 +338,8 @@ void Link::begin(RemoteJob& job, const Attached& message) {
 }
 
 void Link::take(RemoteJob& job, const Started& message) {
-    if (job.ran == Ran::yes || job.request.watch) throw Error(ErrorCode::unexpected_message, "a job was started twice");
+    if (job.ran == Ran::yes || job.over() || job.request.watch)
+        throw Error(ErrorCode::unexpected_message, "a job was started twice, or after its end");
     job.ran = Ran::yes;
     job.pid = message.pid;
     if (job.request.input) {

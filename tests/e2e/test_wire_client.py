@@ -119,6 +119,20 @@ def test_a_server_that_lies_after_the_start_is_255_and_may_have_run(place: Place
     assert MAY_HAVE_RUN.search(result.message), result.message
 
 
+def test_a_line_of_a_batch_that_was_refused_does_not_start_after_all(place: Place) -> None:
+    def script(fake: FakeServer) -> None:
+        fake.login()
+        fake.take_exec()
+        fake.send({"type": "error", "job": fake.job, "code": "internal", "message": "no"})
+        fake.send({"type": "started", "job": fake.job, "pid": 4711, "limits": {"stdin": 0}})
+        fake.wait_closed()
+
+    with listener(FakeServer(place.key, script)) as port:
+        result = run_rcmd(place, "--batch", "--keep-going", f"127.0.0.1:{port}", input=b"true\n", timeout=wire.SECONDS - 5)
+    assert result.code == 255
+    assert "no; the command was not started" in result.message.splitlines()[0], result.message
+
+
 def closed_after(*steps: Script) -> Script:
     def script(fake: FakeServer) -> None:
         for step in steps:
