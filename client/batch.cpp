@@ -1,6 +1,7 @@
 #include "client/batch.hpp"
 
 #include "client/command.hpp"
+#include "client/exit_status.hpp"
 #include "client/job_io.hpp"
 #include "client/lines.hpp"
 #include "client/local_io.hpp"
@@ -72,9 +73,9 @@ private:
 
     [[nodiscard]] bool one_by_one() const { return options_.jobs == 1; }
 
-    // While one runs the next one is there already and waits: the server starts it when that has ended.
+    // While one runs the next one is there already and waits: the server starts it when that has ended. But --json writes at the very end.
     [[nodiscard]] bool may_ask() const {
-        if (!one_by_one()) return jobs_.size() < options_.jobs;
+        if (!one_by_one() || options_.json) return jobs_.size() < options_.jobs;
         return jobs_.empty() || (jobs_.size() == 1 && !jobs_.front()->over());
     }
 
@@ -101,8 +102,7 @@ private:
         request.input = false;
         request.window = std::clamp(limits::windows_of_connection / (2 * options_.jobs), limits::smallest_window, limits::window);
         const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
-        if (one_by_one() && !jobs_.empty()) job->before = jobs_.back();
-        job->needs_success = !options_.keep_going;
+        if (one_by_one() && !jobs_.empty()) job->after = After{jobs_.back()->id(), !options_.keep_going};
         jobs_.push_back(job);
         link_.start_or_fail(job);
         jobs_changed_.notify();
@@ -122,11 +122,14 @@ private:
             jobs_.pop_front();
             room_.notify(); // first: the next request goes out together with the release of this one
             settle(*job, captured);
-            if (one_by_one() && !jobs_.empty()) begin_turn(*jobs_.front());
+            if (one_by_one() && !jobs_.empty()) begin_turn(*jobs_.front(), *job);
         }
     }
 
-    void begin_turn(RemoteJob& job) const {
+    void begin_turn(RemoteJob& job, const RemoteJob& before) {
+        const bool failed = before.exit && exit_status(*before.exit) != 0;
+        if (stopped_ && failed && !options_.keep_going && job.ran != Ran::yes) link_.skip(job);
+        else link_.decide(job, !stopped_);
         job.asked = Clock::now();
         if (job.ran == Ran::yes) reporter_.started(job);
     }
@@ -140,15 +143,17 @@ private:
         return job.failure && (job.failure->code() == "output" || job.failure->code() == "pipe");
     }
 
-    // It waited for one that failed, was lost, or was to end with the whole batch.
-    static bool never_began(const RemoteJob& job) {
-        return job.failure && job.ran != Ran::yes && (job.failure->code() == "skipped" || job.failure->code() == "left");
+    // Asked for before it was clear that the batch ends with the one before.
+    [[nodiscard]] bool asked_in_vain(const RemoteJob& job) const {
+        if (!one_by_one() || !job.failure || job.ran == Ran::yes) return false;
+        const bool stopped = ended_by_ || (status_ != 0 && !options_.keep_going);
+        return job.failure->code() == "left" || (stopped && job.failure->ran() == Ran::no);
     }
 
     // All in one go: before the next job is started it is clear whether this one ends the batch.
     void settle(RemoteJob& job, const Captured& captured) {
-        if (job.exit) link_.release(job);
-        if (one_by_one() && never_began(job) && (status_ != 0 || ended_by_)) {
+        link_.release(job);
+        if (asked_in_vain(job)) {
             complete_ = false;
             return;
         }
@@ -162,7 +167,10 @@ private:
     asio::awaitable<void> pass_on(Signals& signals) {
         ended_by_ = co_await signals.next();
         if (!ended_by_) co_return;
-        for (const auto& job : jobs_ | std::views::reverse) link_.signal(*job, signal_name(*ended_by_)); // none may follow
+        for (const auto& job : jobs_ | std::views::reverse) { // none may follow
+            link_.decide(*job, false);
+            link_.signal(*job, signal_name(*ended_by_));
+        }
         stop();
         co_await signals.another();
         link_.abandon();

@@ -40,6 +40,7 @@ Link::Link(
 void Link::start(const std::shared_ptr<RemoteJob>& job) {
     job->boot = connection_->boot;
     job->uptime = connection_->uptime;
+    job->number = ++requests_;
     request(*job); // throws before anything is queued
     job->ran = Ran::unknown;
     jobs_.emplace(job->id(), job);
@@ -209,13 +210,19 @@ void Link::rejoin() {
     welcome_ = false;
     outbox_.clear();
     outbox_.push(Auth{}, as_text(connection_->proof));
-    for (const auto& job : in_order()) {
-        if (job->over()) continue;
+    const auto jobs = in_order();
+    // As long as the server does not know what these follow, it starts none of them.
+    for (const auto& job : jobs) {
+        if (job->only_if_begun && job->ran != Ran::yes && !job->over()) request_again(*job);
+    }
+    for (const auto& job : jobs) {
+        if (job->over() || (job->only_if_begun && job->ran != Ran::yes)) continue;
         job->streams.resume();
         const bool may_be_there = job->durable || job->boot == connection_->boot;
         if (!job->request.watch && job->ran != Ran::yes) {
-            request(*job);
-            say_signals(*job, 0);
+            const RemoteJob* before = job->after ? find(job->after->job) : nullptr;
+            job->held_back = job->after && (before == nullptr || before->over());
+            if (!job->held_back) request_again(*job);
         } else if (may_be_there) {
             attach(*job);
         } else {
@@ -224,11 +231,30 @@ void Link::rejoin() {
     }
 }
 
+void Link::request_again(RemoteJob& job) {
+    job.streams.resume();
+    request(job);
+    say_signals(job, 0);
+}
+
 std::vector<std::shared_ptr<RemoteJob>> Link::in_order() const {
     std::vector<std::shared_ptr<RemoteJob>> jobs;
     for (const auto& [id, job] : jobs_) jobs.push_back(job);
-    std::ranges::partition(jobs, [](const auto& job) { return job->before.expired(); });
+    std::ranges::sort(jobs, {}, [](const auto& job) { return job->number; });
     return jobs;
+}
+
+void Link::decide(RemoteJob& job, bool begins) {
+    if (!job.after) return;
+    job.only_if_begun = !begins;
+    if (begins) job.after.reset();
+    else job.after->success = true;
+    if (std::exchange(job.held_back, false) && !job.over()) request_again(job);
+}
+
+void Link::skip(RemoteJob& job) {
+    job.fail(Failure("skipped", "the command before it did not end well", Ran::no));
+    release(job);
 }
 
 void Link::attach(RemoteJob& job) {

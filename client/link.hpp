@@ -32,6 +32,11 @@ public:
     void watch(const std::shared_ptr<RemoteJob>& job);
     // The same for one job of many: a request that cannot be made is a job that failed.
     void start_or_fail(const std::shared_ptr<RemoteJob>& job);
+    // What the job follows has been settled, or the job is to follow nothing any more. `begins`: it is as any other from now on. Otherwise
+    // it only goes on if the server has begun it already, and is `skipped` if not.
+    void decide(RemoteJob& job, bool begins);
+    // What the job follows has failed, so that the server never begins it.
+    void skip(RemoteJob& job);
     void signal(RemoteJob& job, const std::string& name);
     void resize(RemoteJob& job, const WindowSize& size);
     // The job's end has been taken, or is not wanted: the server ends it then.
@@ -67,7 +72,8 @@ private:
     asio::awaitable<void> dial_again(std::optional<Failure>& problem);
     void rejoin();
     void request(RemoteJob& job);
-    // All jobs, those that follow another one last: the server must know that one first.
+    void request_again(RemoteJob& job);
+    // All jobs, as they were started: the server must know what others follow.
     [[nodiscard]] std::vector<std::shared_ptr<RemoteJob>> in_order() const;
     void attach(RemoteJob& job);
     void say_keep(std::optional<std::chrono::seconds> duration);
@@ -95,6 +101,7 @@ private:
     std::uint64_t generation_ = 1; // of its connections
     bool welcome_ = false;
     std::map<std::string, std::shared_ptr<RemoteJob>, std::less<>> jobs_;
+    std::uint64_t requests_ = 0;
     std::optional<Failure> failure_;
 };
 

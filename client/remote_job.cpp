@@ -76,7 +76,7 @@ ExecFrame make_exec(const RemoteJob& job) {
     if (request.timeout) exec.timeout = static_cast<std::uint64_t>(request.timeout->count());
     exec.durable = request.durable;
     exec.detach = request.detach;
-    if (const auto before = job.before.lock(); before && !before->over()) exec.after = After{before->id(), job.needs_success};
+    exec.after = job.after;
     exec.limits = {request.window, request.combine ? 0 : request.window};
     return frame;
 }

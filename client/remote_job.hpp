@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,10 +62,12 @@ struct RemoteJob {
     bool durable;                   // it will be there after a restart of the server, too; or, until it is attached to, may be
     std::uint64_t first_stdout = 0; // where its output begins, for this client
     std::uint64_t first_stderr = 0;
-    std::vector<std::string> signals;      // sent so far, by name
-    std::weak_ptr<const RemoteJob> before; // it is to start when that one has ended,
-    bool needs_success = false;            // and only if that exited with 0
-    std::string boot;                      // of the server, and its clock, before the job was first asked for
+    std::vector<std::string> signals; // sent so far, by name
+    std::uint64_t number{};           // counts the requests of its link
+    std::optional<After> after;       // what its request follows, until that has been settled: see Link::decide()
+    bool only_if_begun = false;
+    bool held_back = false; // not asked for on this connection: what it follows has ended, but is not settled yet
+    std::string boot;       // of the server, and its clock, before the job was first asked for
     std::uint64_t uptime{};
     Clock::time_point asked = Clock::now();
     std::optional<Exit> exit;

@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
+#include <exception>
 #include <utility>
 #include <variant>
 
@@ -89,6 +90,8 @@ public:
             outbox_.add(job_->streams());
         } catch (const Error& error) {
             refuse(error);
+        } catch (const std::exception& error) {
+            refuse(Error(ErrorCode::internal, error.what()));
         }
     }
 

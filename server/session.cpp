@@ -20,7 +20,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::seconds patience_with_supervisors{5}; // with all of them together
-constexpr std::chrono::seconds busy_pause{1};                // for a client that comes too early
+constexpr const char* one_waits = "a request of this connection waits for its turn already";
+constexpr std::chrono::seconds busy_pause{1}; // for a client that comes too early
 
 // To the job that it starts, or has started.
 JobClaim claim_of(const Exec& exec) {
@@ -191,12 +192,12 @@ void Session::review(const AuthorizedKeys& keys) {
     } catch (const Error& error) {
         log_warning("revoked", {{"from", address_}, {"key", login_.key_id}, {"problem", error.what()}});
         jobs_.clear(); // what they still say would keep the last word from being the last
-        waiting_.reset();
         say_last(error);
     }
 }
 
 void Session::say_last(const Error& error) {
+    waiting_.reset();
     const ErrorMessage message = to_message(error);
     outbox_.push(message);
     sender_.finish();
@@ -228,9 +229,13 @@ void Session::hand_to_job(const Request& message, std::span<const std::byte> bod
     constexpr bool needs_answer =
         std::is_same_v<Request, Data> || std::is_same_v<Request, Eof> || std::is_same_v<Request, Signal>;
     const auto job = jobs_.find(message.job);
-    if (job != jobs_.end()) job->second.handle->take(message, body);
-    else if (needs_answer && is_waiting(message.job)) skip(std::exchange(waiting_, std::nullopt)->exec.job);
-    else if (needs_answer) say_job_error(message.job, Error(ErrorCode::no_such_job, "there is no such job"));
+    if (job != jobs_.end()) return job->second.handle->take(message, body);
+    if constexpr (std::is_same_v<Request, Keep>) {
+        if (is_waiting(message.job)) waiting_->exec.keep = message.seconds;
+    }
+    if (!needs_answer) return;
+    if (is_waiting(message.job)) skip(std::exchange(waiting_, std::nullopt)->exec.job);
+    else say_job_error(message.job, Error(ErrorCode::no_such_job, "there is no such job"));
 }
 
 Predecessor Session::Held::as_predecessor() const {
@@ -245,16 +250,22 @@ Predecessor Session::Held::as_released() const {
 }
 
 void Session::take_turn_or_wait(const Exec& exec, std::span<const std::byte> body) {
-    const bool known = !exec.after || service_.job_table.find(login_.key_id, exec.job);
-    if (known) return handle_exec(exec, body);
+    const auto refuse = [&](ErrorCode code, const char* why) {
+        say_job_error(exec.job, Error(code, why), command_of(exec, body));
+    };
+    if (is_waiting(exec.job)) return refuse(ErrorCode::conflict, "this connection has asked for the job already");
+    if (!exec.after || exec.boot != service_.boot) return handle_exec(exec, body);
+    if (service_.job_table.find(login_.key_id, exec.job)) return handle_exec(exec, body);
+    if (is_waiting(exec.after->job)) return refuse(ErrorCode::busy, one_waits);
     const auto before = jobs_.find(exec.after->job);
     switch (turn_after(*exec.after, before == jobs_.end() ? Predecessor{} : before->second.as_predecessor())) {
     case Turn::now: return handle_exec(exec, body);
     case Turn::never: return skip(exec.job);
     case Turn::later: break;
     }
-    if (waiting_) say_job_error(exec.job, Error(ErrorCode::busy, "a request of this connection waits for its turn already"));
-    else waiting_ = WaitingRequest{exec, std::string(as_text(body))};
+    if (waiting_) return refuse(ErrorCode::busy, one_waits);
+    read_exec_request(exec, body); // what is wrong with it is said now
+    waiting_ = WaitingRequest{exec, std::string(as_text(body))};
 }
 
 bool Session::is_waiting(const std::string& job) const { return waiting_ && waiting_->exec.job == job; }
@@ -270,6 +281,8 @@ void Session::give_turn(const std::string& job, const Predecessor& before) {
         handle_exec(request.exec, as_bytes(request.body));
     } catch (const Error& error) {
         say_last(error);
+    } catch (const std::exception& error) { // this is called on behalf of other jobs, too
+        say_last(Error(ErrorCode::internal, error.what()));
     }
 }
 

@@ -39,11 +39,14 @@ def test_a_full_disk_is_255_in_a_batch(server: Server, full: int) -> None:
     assert server.rcmd(options=["--batch"], input=b"echo x\necho y\n", stdout=full).code == 255
 
 
-def test_when_its_output_is_lost_a_batch_starts_no_more(server: Server, full: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--keep-going"], ["--json"]], ids=["plain", "keep-going", "json"])
+def test_when_its_output_is_lost_a_batch_starts_no_more(server: Server, full: int, tmp_path: Path, options: list[str]) -> None:
     trace = tmp_path / "trace"
-    for line in ("echo x", "echo x; exit 1", "echo x; sleep 0.2", "seq 100000"):
-        result = server.rcmd(options=["--batch"], input=f"{line}\ntouch {trace}\n".encode(), stdout=full)
+    silent = ["true"] if "--json" in options else []
+    for line in (*silent, "echo x", "echo x; exit 1", "echo x; sleep 0.2", "seq 100000"):
+        result = server.rcmd(options=["--batch", *options], input=f"{line}\ntouch {trace}\n".encode(), stdout=full)
         assert result.code == 255 and "No space left" in result.message
+        assert len(result.message.splitlines()) == 1, result.message
     assert not trace.exists()
 
 

@@ -132,6 +132,46 @@ def test_one_at_a_time_may_wait(server: Server) -> None:
         assert client.finish(second).out == b"second\n"
 
 
+def test_its_id_is_taken_and_none_follows_it(server: Server) -> None:
+    with server.login() as client:
+        first = client.begin("cat", stdin=True)
+        second = client.execute("echo second", **behind(first))
+        header = client.exec_header(second.id)
+        client.send(header, b"true\0\0")
+        assert client.finish(second).error["code"] == "conflict"
+        second.error = None
+        assert client.finish(client.execute("true", **behind(second, success=False))).error["code"] == "busy"
+        client.end_stdin(first)
+        assert client.finish(second).out == b"second\n"
+
+
+def test_a_keep_that_comes_while_it_waits_counts(server: Server, tmp_path: Path) -> None:
+    go, on, trace = tmp_path / "go", tmp_path / "on", tmp_path / "trace"
+    with server.login() as client:
+        first = client.begin(until(go))
+        second = client.execute(f"{until(on)}; touch '{trace}'", keep=0, **behind(first))
+        client.send({"type": "keep", "job": second.id, "seconds": 60})
+        go.touch()
+        client.until(lambda: second.started)
+        client.drop()
+    on.touch()
+    wait_for(trace.exists, "the job to go on without its client")
+
+
+def test_one_that_was_first_sent_to_another_run_of_the_server_may_have_run_there(server: Server) -> None:
+    with server.login() as client:
+        first = client.begin("cat", stdin=True)
+        second = client.execute("true", boot="00" * 16, **behind(first))
+        assert client.finish(second).error["code"] == "restarted"
+
+
+def test_what_is_wrong_with_it_is_said_at_once(server: Server) -> None:
+    with server.login() as client:
+        first = client.begin("cat", stdin=True)
+        header = client.exec_header("11" * 16, size=4, **behind(first))
+        assert client.answer_to(wire.frame(header, b"true"))["code"] == "bad_message"
+
+
 def test_after_a_job_that_never_began(server: Server) -> None:
     with server.login() as client:
         never = wire.Job(os.urandom(16).hex())
