@@ -121,7 +121,7 @@ private:
             }
             jobs_.pop_front();
             room_.notify(); // first: the next request goes out together with the release of this one
-            settle(*job, captured);
+            settle_or_stop(*job, captured);
             if (one_by_one() && !jobs_.empty()) begin_turn(*jobs_.front(), *job);
         }
     }
@@ -161,6 +161,16 @@ private:
         if (status_ == 0) status_ = status;
         if (status_ != 0 && !options_.keep_going) stop();
         loss_explained_ = loss_explained_ || output_lost(job) || (job.failure && link_.failure());
+    }
+
+    // With --json the output may be lost only now.
+    void settle_or_stop(RemoteJob& job, const Captured& captured) {
+        try {
+            settle(job, captured);
+        } catch (const Failure&) {
+            stop();
+            throw;
+        }
     }
 
     // The first one goes to every job that is running or about to, and no more are started.

@@ -246,7 +246,7 @@ def test_a_signal_that_does_not_exist_ends_the_connection(server: Server, name: 
 
 def test_the_end_of_an_output_is_said_also_while_the_command_goes_on(server: Server) -> None:
     with server.login() as client:
-        job = client.begin("exec >&-; echo closed >&2; cat; exec 2>&-; cat", stdin=True)
+        job = client.begin("exec >&-; echo closed >&2; read line; exec 2>&-; read line", stdin=True)
         client.until(lambda: "stdout" in job.ended and job.err == b"closed\n")
         assert "stderr" not in job.ended and not job.over
         client.end_stdin(job)
