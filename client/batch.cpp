@@ -15,7 +15,6 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <ranges>
 
 namespace rc {
 
@@ -177,10 +176,10 @@ private:
     asio::awaitable<void> pass_on(Signals& signals) {
         ended_by_ = co_await signals.next();
         if (!ended_by_) co_return;
-        for (const auto& job : jobs_ | std::views::reverse) { // none may follow
+        std::for_each(jobs_.rbegin(), jobs_.rend(), [&](const auto& job) { // the last one first: none may follow
             link_.decide(*job, false);
             link_.signal(*job, signal_name(*ended_by_));
-        }
+        });
         stop();
         co_await signals.another();
         link_.abandon();

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <ranges>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -285,7 +284,9 @@ void Link::close() {
 
 // One that waits for another's end must not begin by that one's release.
 void Link::abandon() {
-    for (const auto& job : in_order() | std::views::reverse) {
+    auto jobs = in_order();
+    std::reverse(jobs.begin(), jobs.end());
+    for (const auto& job : jobs) {
         job->fail(Failure("left", "the client has given up the job", job->ran));
         release(*job);
     }
