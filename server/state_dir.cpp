@@ -11,10 +11,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace rc {
@@ -34,6 +36,9 @@ void check_ours(const std::filesystem::path& directory) {
         throw Error(ErrorCode::internal, directory.string() + ": others can write it; run: chmod go-w " + directory.string());
 }
 
+// A process that a daemon was starting when it was killed shares the lock until it executes its program.
+constexpr std::chrono::seconds handing_over{1};
+
 Descriptor lock(const std::filesystem::path& directory) {
     make_private_directories(directory);
     check_ours(directory);
@@ -41,7 +46,11 @@ Descriptor lock(const std::filesystem::path& directory) {
     Descriptor fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!fd.is_open())
         throw Error(ErrorCode::internal, file.string() + ": " + std::strerror(errno) + "; choose another --state-dir");
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    const auto end = std::chrono::steady_clock::now() + handing_over;
+    while (std::chrono::steady_clock::now() < end) {
+        if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     throw Error(ErrorCode::internal,
         directory.string() + ": another rcmd-server is using this state directory; end it, or choose another --state-dir");
 }

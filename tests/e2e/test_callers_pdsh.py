@@ -122,7 +122,8 @@ def test_pdcp_copies_a_tree_to_several_nodes_at_once(nodes: Place, tmp_path: Pat
     (source / "sub directory" / "empty").mkdir(parents=True)
     for name in ("one", "sub directory/t w o", "it's"):
         random_file(source / name, 300_000)
-    (tmp_path / "target").mkdir()
+    # pdcp's other ends look for a directory before they make it, and these nodes are one host.
+    (tmp_path / "target" / "tree" / "sub directory" / "empty").mkdir(parents=True)
     assert with_ssh(nodes, "pdcp", "-r", "-p", "-w", "n[1-3]", source, tmp_path / "target") == Result(0, b"", b"")
     assert contents(tmp_path / "target" / "tree") == contents(source)
 
