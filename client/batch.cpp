@@ -127,7 +127,7 @@ private:
 
     void begin_turn(RemoteJob& job, const RemoteJob& before) {
         const bool failed = before.exit && exit_status(*before.exit) != 0;
-        if (stopped_ && failed && !options_.keep_going && job.ran != Ran::yes) link_.skip(job);
+        if (failed && !options_.keep_going && job.ran != Ran::yes) link_.skip(job);
         else link_.decide(job, !stopped_);
         job.asked = Clock::now();
         if (job.ran == Ran::yes) reporter_.started(job);

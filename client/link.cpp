@@ -209,31 +209,35 @@ void Link::rejoin() {
     welcome_ = false;
     outbox_.clear();
     outbox_.push(Auth{}, as_text(connection_->proof));
-    const auto jobs = in_order();
+    auto jobs = in_order();
     // As long as the server does not know what these follow, it starts none of them.
+    std::stable_partition(jobs.begin(), jobs.end(), [](const auto& job) { return job->only_if_begun; });
     for (const auto& job : jobs) {
-        if (job->only_if_begun && job->ran != Ran::yes && !job->over()) request_again(*job);
+        if (!job->over()) rejoin(*job);
     }
-    for (const auto& job : jobs) {
-        if (job->over() || (job->only_if_begun && job->ran != Ran::yes)) continue;
-        job->streams.resume();
-        const bool may_be_there = job->durable || job->boot == connection_->boot;
-        if (!job->request.watch && job->ran != Ran::yes) {
-            const RemoteJob* before = job->after ? find(job->after->job) : nullptr;
-            job->held_back = job->after && (before == nullptr || before->over());
-            if (!job->held_back) request_again(*job);
-        } else if (may_be_there) {
-            attach(*job);
-        } else {
-            job->fail(Failure("restarted", "the server has been restarted and does not know the job any more", Ran::yes));
-        }
+}
+
+void Link::rejoin(RemoteJob& job) {
+    job.streams.resume();
+    const bool may_be_there = job.durable || job.boot == connection_->boot;
+    if (!job.request.watch && job.ran != Ran::yes) {
+        job.held_back = job.after && !job.only_if_begun && is_over(job.after->job);
+        if (!job.held_back) request_again(job);
+    } else if (may_be_there) {
+        attach(job);
+    } else {
+        job.fail(Failure("restarted", "the server has been restarted and does not know the job any more", Ran::yes));
     }
 }
 
 void Link::request_again(RemoteJob& job) {
-    job.streams.resume();
     request(job);
     say_signals(job, 0);
+}
+
+bool Link::is_over(const std::string& id) {
+    const RemoteJob* job = find(id);
+    return job == nullptr || job->over();
 }
 
 std::vector<std::shared_ptr<RemoteJob>> Link::in_order() const {

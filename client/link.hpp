@@ -71,6 +71,8 @@ private:
     asio::awaitable<std::optional<Failure>> reconnect(std::string problem);
     asio::awaitable<void> dial_again(std::optional<Failure>& problem);
     void rejoin();
+    void rejoin(RemoteJob& job);
+    bool is_over(const std::string& id);
     void request(RemoteJob& job);
     void request_again(RemoteJob& job);
     // All jobs, as they were started: the server must know what others follow.

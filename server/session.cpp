@@ -287,11 +287,7 @@ void Session::give_turn(const std::string& job, const Predecessor& before) {
 }
 
 // That is no event for the log: the client has said what is to happen, and nothing did.
-void Session::skip(const std::string& job) {
-    ErrorMessage message = to_message(Error(ErrorCode::skipped, "the command before it did not end well"));
-    message.job = job;
-    outbox_.push(message);
-}
+void Session::skip(const std::string& job) { answer(job, Error(ErrorCode::skipped, "the command before it did not end well")); }
 
 void Session::handle_exec(const Exec& exec, std::span<const std::byte> body) {
     try {
@@ -348,7 +344,7 @@ std::optional<JobPlace> Session::start(const Exec& exec, const ExecRequest& requ
     });
     if (!known)
         jobs_.emplace(
-            exec.job, Held{std::move(handle), place.windows, false, one_line(request.words).substr(0, limits::listed_body), {}});
+            exec.job, Held{std::move(handle), place.windows, false, one_line(request.words).substr(0, limits::listed_body)});
     return known;
 }
 
@@ -423,7 +419,7 @@ void Session::view(const JobDirectory& job, const std::variant<Exec, Attach>& cl
     check_not_held(job.id());
     check_windows(windows);
     jobs_.emplace(job.id(),
-        Held{view_job(service_.durable_jobs, job, claim, executor_, outbox_, listener_), windows, true, std::move(command), {}});
+        Held{view_job(service_.durable_jobs, job, claim, executor_, outbox_, listener_), windows, true, std::move(command)});
 }
 
 void Session::log_attach(const std::string& job) const {
@@ -439,7 +435,7 @@ void Session::hold(const JobPlace& place, const JobClaim& claim) {
     check_not_held(id);
     const auto here = place.executor == executor_ ? place.job->lock() : nullptr;
     if (here) {
-        jobs_.emplace(id, Held{hold_job(executor_, here, claim, outbox_, listener_), place.windows, false, {}, {}});
+        jobs_.emplace(id, Held{hold_job(executor_, here, claim, outbox_, listener_), place.windows, false, {}});
         return;
     }
     // Also one that is about to be started on this thread, for a connection on another: that goes first there.
@@ -448,8 +444,8 @@ void Session::hold(const JobPlace& place, const JobClaim& claim) {
         if (!job) throw Error(ErrorCode::no_such_job, "there is no such job");
         return job;
     };
-    jobs_.emplace(id,
-        Held{hold_distant_job(place.executor, find, claim, executor_, listener_, service_.ended), place.windows, false, {}, {}});
+    jobs_.emplace(
+        id, Held{hold_distant_job(place.executor, find, claim, executor_, listener_, service_.ended), place.windows, false, {}});
 }
 
 asio::awaitable<void> Session::list_jobs() {
@@ -589,6 +585,10 @@ void Session::release(const Release& message) {
 void Session::say_job_error(const std::string& job, const Error& error, const std::string& command) {
     log_warning("job_refused", {{"job", job}, {"key", login_.key_id}, {"from", address_}, {"command", command},
                                    {"code", std::string(to_string(error.code()))}, {"problem", error.what()}});
+    answer(job, error);
+}
+
+void Session::answer(const std::string& job, const Error& error) {
     ErrorMessage message = to_message(error);
     message.job = job;
     outbox_.push(message);

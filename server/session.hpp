@@ -88,6 +88,7 @@ private:
     template <class Request>
     void hand_to_job(const Request& message, std::span<const std::byte> body = {});
     void say_job_error(const std::string& job, const Error& error, const std::string& command = {});
+    void answer(const std::string& job, const Error& error);
     void log_attach(const std::string& job) const;
 
     void take_key_from(const AuthorizedKeys& keys);
@@ -118,7 +119,7 @@ private:
         std::size_t windows; // bytes
         bool durable;        // there is a next server for it
         std::string command; // the beginning of one that a supervisor may refuse yet
-        std::optional<Predecessor> end;
+        std::optional<Predecessor> end{};
         [[nodiscard]] Predecessor as_predecessor() const;
         [[nodiscard]] Predecessor as_released() const; // now
     };

@@ -22,6 +22,7 @@ struct Predecessor {
 
 enum class Turn { now, later, never };
 
+// later: whenever more is heard of the job before it, ask again.
 Turn turn_after(const After& wish, const Predecessor& before);
 
 // A request that has to wait, as it came.

@@ -316,7 +316,7 @@ def test_a_job_that_finishes_while_it_lingers(server: Server) -> None:
     with server.login() as client:
         known = client.finish(attach(client, job))
         assert (known.attached["state"], known.out, known.exit["code"]) == ("finished", b"out\n", 7)
-        client.send({"type": "release", "job": job.id})
+        client.release(job)
         client.ping()
     assert forgotten(server, job)
 
@@ -381,7 +381,7 @@ def test_another_client_takes_the_job_and_the_former_is_told(server: Server) -> 
         known = attach(new, job, 1, OTHER, stdout=3)
         assert old.finish(job).error["code"] == "conflict"
         old.ping()
-        old.send({"type": "release", "job": job.id})  # it is not its own any more
+        old.release(job)  # it is not its own any more
         old.ping()
         new.write(known, b"go\n")
         assert new.finish(known).out == b"up\n" + NUMBERS

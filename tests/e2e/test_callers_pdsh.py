@@ -122,10 +122,11 @@ def test_pdcp_copies_a_tree_to_several_nodes_at_once(nodes: Place, tmp_path: Pat
     (source / "sub directory" / "empty").mkdir(parents=True)
     for name in ("one", "sub directory/t w o", "it's"):
         random_file(source / name, 300_000)
-    # pdcp's other ends look for a directory before they make it, and these nodes are one host.
-    (tmp_path / "target" / "tree" / "sub directory" / "empty").mkdir(parents=True)
-    assert with_ssh(nodes, "pdcp", "-r", "-p", "-w", "n[1-3]", source, tmp_path / "target") == Result(0, b"", b"")
-    assert contents(tmp_path / "target" / "tree") == contents(source)
+    (tmp_path / "target").mkdir()
+    # One alone first: pdcp's other ends look for a directory before they make it, and these nodes are one host.
+    for where in ("n1", "n[1-3]"):
+        assert with_ssh(nodes, "pdcp", "-r", "-p", "-w", where, source, tmp_path / "target") == Result(0, b"", b"")
+        assert contents(tmp_path / "target" / "tree") == contents(source)
 
 
 def test_rpdcp_brings_a_file_of_every_node(nodes: Place, tmp_path: Path) -> None:

@@ -17,10 +17,6 @@ def behind(job: wire.Job, success: bool = True) -> dict[str, Any]:
     return {"after": {"job": job.id, "success": success}}
 
 
-def release(client: wire.Wire, job: wire.Job) -> None:
-    client.send({"type": "release", "job": job.id})
-
-
 def until(path: Path) -> str:
     return f"while [ ! -e '{path}' ]; do sleep 0.02; done"
 
@@ -84,7 +80,7 @@ def test_while_there_is_output_that_the_client_has_not_taken_it_waits(server: Se
         first = client.finish(client.execute("echo first"))
         second = client.execute("echo second", **behind(first))
         assert not_started(client, second)
-        release(client, first)
+        client.release(first)
         assert client.finish(second).out == b"second\n"
 
 
@@ -93,7 +89,7 @@ def test_a_job_that_is_given_up_is_followed_by_none(server: Server) -> None:
         with server.login() as client:
             first = client.begin("sleep 1000")
             second = client.execute("true", **behind(first, success))
-            release(client, first)
+            client.release(first)
             assert client.finish(second).error["code"] == "skipped"
 
 
@@ -115,7 +111,7 @@ def test_it_can_be_given_up_before_it_begins(server: Server, tmp_path: Path) -> 
     with server.login() as client:
         first = client.begin(until(go))
         second = client.execute(f"touch '{trace}'", **behind(first))
-        release(client, second)
+        client.release(second)
         third = client.execute("echo third", **behind(first))
         go.touch()
         assert client.finish(third).out == b"third\n"
@@ -207,7 +203,7 @@ def test_with_the_connection_it_is_gone(server: Server, tmp_path: Path) -> None:
     with server.login() as client:
         first = client.attach(first, who, 2)
         again = client.execute(f"echo ran >>'{trace}'", job=second.id, client=who, generation=2, **behind(first))
-        release(client, client.finish(first))
+        client.release(client.finish(first))
         assert client.finish(again).exit["code"] == 0
     assert trace.read_text() == "ran\n"
 
@@ -235,7 +231,7 @@ def test_a_server_that_is_ending_starts_it_no_more(make_server: MakeServer, tmp_
         wait_for(lambda: "stopping" in server.log(), "the server to be ending")
         go.touch()
         assert client.finish(second).error["code"] == "shutdown"
-        release(client, client.finish(first))
+        client.release(client.finish(first))
         server.stop()
     assert not trace.exists()
 

@@ -116,7 +116,7 @@ def test_all_of_them_end_with_the_server(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         for job in jobs:
             assert client.finish(job).exit["reason"] == "shutdown"
-            client.send({"type": "release", "job": job.id})
+            client.release(job)
         server.stop()
     assert not marked(name)
 
@@ -133,6 +133,6 @@ def test_those_that_are_just_being_started_end_with_the_server_too(tmp_path: Pat
                 client.finish(job)
                 assert (job.exit or {}).get("reason") == "shutdown" or job.error["code"] == "shutdown"
                 if job.exit:
-                    client.send({"type": "release", "job": job.id})
+                    client.release(job)
             server.stop()
         assert not marked(name)

@@ -383,6 +383,9 @@ class Wire(Channel):
     def signal(self, job: Job, number: int, name: str) -> None:
         self.send({"type": "signal", "job": job.id, "number": number, "name": name})
 
+    def release(self, job: Job) -> None:
+        self.send({"type": "release", "job": job.id})
+
     def ping(self) -> None:
         """Waits until the server has taken everything that was sent before."""
         before = self.pongs

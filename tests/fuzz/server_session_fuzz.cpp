@@ -51,8 +51,7 @@ namespace {
 
 constexpr std::size_t most_connections = 4;
 constexpr int most_waits = 3;
-constexpr std::chrono::milliseconds longest_wait{200};
-constexpr std::chrono::milliseconds longest_delivery{200}; // less than any farewell
+constexpr std::chrono::milliseconds longest_wait{200}; // less than any farewell
 
 // The key of PROTOCOL.md section 8.
 constexpr std::string_view key_line =
@@ -219,12 +218,7 @@ public:
         clients_.clear();
         run();
         // What one end of a connection does may reach the other a moment later. A session that waited for time alone would wait longer.
-        const auto end = std::chrono::steady_clock::now() + longest_delivery;
-        while (service_.sessions > 0 && std::chrono::steady_clock::now() < end) {
-            contexts_.at(0).restart();
-            contexts_.at(0).run_one_for(std::chrono::milliseconds(1));
-            run();
-        }
+        run_until([this] { return service_.sessions == 0; });
         require(service_.sessions == 0);
         service_.ended = true;
     }
@@ -280,18 +274,24 @@ public:
     // For commands.
     void wait() {
         if (waits_++ == most_waits) return;
-        const auto end = std::chrono::steady_clock::now() + longest_wait;
         const std::size_t jobs = service_.jobs;
-        while (service_.jobs > 0 && service_.jobs == jobs && std::chrono::steady_clock::now() < end) {
+        run_until([this, jobs] { return service_.jobs == 0 || service_.jobs != jobs; });
+    }
+
+    [[nodiscard]] const std::string& boot() const { return service_.boot; }
+
+private:
+    // Or for the longest wait.
+    template <class Done>
+    void run_until(Done done) {
+        const auto end = std::chrono::steady_clock::now() + longest_wait;
+        while (!done() && std::chrono::steady_clock::now() < end) {
             contexts_.at(0).restart();
             contexts_.at(0).run_one_for(std::chrono::milliseconds(1));
             run();
         }
     }
 
-    [[nodiscard]] const std::string& boot() const { return service_.boot; }
-
-private:
     static const Identity& identity() {
         static const Identity made = make_identity();
         return made;
