@@ -4,10 +4,14 @@
 #include "common/limits.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/parse.hpp>
+#include <boost/json/error.hpp>
+#include <boost/json/value_stack.hpp>
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 
 namespace rc {
 
@@ -15,32 +19,36 @@ namespace json = boost::json;
 
 namespace {
 
-// Counts the fields as they are written; the parsed value holds fewer if one was written twice.
-struct FieldCounter {
-    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+// Builds the value, and counts the fields as they are written: the value holds fewer if one was written twice.
+struct Builder {
+    static constexpr std::size_t max_object_size = json::object::max_size();
+    static constexpr std::size_t max_array_size = json::array::max_size();
+    static constexpr std::size_t max_key_size = json::string::max_size();
+    static constexpr std::size_t max_string_size = json::string::max_size();
 
+    // `scratch`: room for what is under way.
+    explicit Builder(std::span<unsigned char> scratch) : values({}, scratch.data(), scratch.size()) {}
+
+    json::value_stack values;
     std::size_t fields = 0;
 
     using ec = boost::system::error_code;
     bool on_document_begin(ec&) { return true; }
     bool on_document_end(ec&) { return true; }
     bool on_object_begin(ec&) { return true; }
-    bool on_object_end(std::size_t, ec&) { return true; }
+    bool on_object_end(std::size_t count, ec&) { return fields += count, values.push_object(count), true; }
     bool on_array_begin(ec&) { return true; }
-    bool on_array_end(std::size_t, ec&) { return true; }
-    bool on_key_part(json::string_view, std::size_t, ec&) { return true; }
-    bool on_key(json::string_view, std::size_t, ec&) { return ++fields, true; }
-    bool on_string_part(json::string_view, std::size_t, ec&) { return true; }
-    bool on_string(json::string_view, std::size_t, ec&) { return true; }
+    bool on_array_end(std::size_t count, ec&) { return values.push_array(count), true; }
+    bool on_key_part(json::string_view text, std::size_t, ec&) { return values.push_chars(text), true; }
+    bool on_key(json::string_view text, std::size_t, ec&) { return values.push_key(text), true; }
+    bool on_string_part(json::string_view text, std::size_t, ec&) { return values.push_chars(text), true; }
+    bool on_string(json::string_view text, std::size_t, ec&) { return values.push_string(text), true; }
     bool on_number_part(json::string_view, ec&) { return true; }
-    bool on_int64(std::int64_t, json::string_view, ec&) { return true; }
-    bool on_uint64(std::uint64_t, json::string_view, ec&) { return true; }
-    bool on_double(double, json::string_view, ec&) { return true; }
-    bool on_bool(bool, ec&) { return true; }
-    bool on_null(ec&) { return true; }
+    bool on_int64(std::int64_t number, json::string_view, ec&) { return values.push_int64(number), true; }
+    bool on_uint64(std::uint64_t number, json::string_view, ec&) { return values.push_uint64(number), true; }
+    bool on_double(double number, json::string_view, ec&) { return values.push_double(number), true; }
+    bool on_bool(bool truth, ec&) { return values.push_bool(truth), true; }
+    bool on_null(ec&) { return values.push_null(), true; }
     bool on_comment_part(json::string_view, ec&) { return true; }
     bool on_comment(json::string_view, ec&) { return true; }
 };
@@ -56,23 +64,22 @@ std::size_t count_kept(const json::value& value) {
     return count;
 }
 
-std::size_t count_written(std::string_view text) {
-    json::basic_parser<FieldCounter> parser(json::parse_options{});
-    boost::system::error_code error;
-    parser.write_some(false, text.data(), text.size(), error);
-    return parser.handler().fields;
-}
-
 } // namespace
 
 json::object parse_object(std::string_view text, json::storage_ptr storage) {
     json::parse_options options;
     options.max_depth = limits::json_depth;
+    std::array<unsigned char, 4096> scratch; // NOLINT: written before it is read
+    json::basic_parser<Builder> parser(options, std::span<unsigned char>(scratch));
+    Builder& builder = parser.handler();
+    builder.values.reset(std::move(storage));
     boost::system::error_code error;
-    json::value value = json::parse(text, error, std::move(storage), options);
+    const std::size_t read = parser.write_some(false, text.data(), text.size(), error);
+    if (!error && read < text.size()) error = json::error::extra_data;
     if (error) throw Error(ErrorCode::bad_frame, "the header is not JSON: " + error.message());
+    json::value value = builder.values.release();
     if (!value.is_object()) throw Error(ErrorCode::bad_frame, "the header is not a JSON object");
-    if (count_kept(value) != count_written(text)) throw Error(ErrorCode::bad_frame, "the header has a field twice");
+    if (count_kept(value) != builder.fields) throw Error(ErrorCode::bad_frame, "the header has a field twice");
     return std::move(value.get_object());
 }
 
