@@ -6,6 +6,7 @@
 #include "common/described_json.hpp"
 #include "common/local_channel.hpp"
 #include "common/sender.hpp"
+#include "server/error_message.hpp"
 #include "server/outputs.hpp"
 #include "server/spool.hpp"
 
@@ -276,12 +277,7 @@ private:
             streams_.finish_with(end.exit, end.state);
             return;
         }
-        const Error unknown = supervisor_lost();
-        ErrorMessage message;
-        message.job = job_.id();
-        message.code = unknown.code();
-        message.message = unknown.what();
-        streams_.finish_with(message);
+        streams_.finish_with(to_message(supervisor_lost(), job_.id()));
     }
 
     void refuse(const Error& error) {

@@ -7,6 +7,7 @@
 #include "common/local_channel.hpp"
 #include "common/outbox.hpp"
 #include "common/sender.hpp"
+#include "server/error_message.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
 #include "server/outputs.hpp"
@@ -285,11 +286,7 @@ private:
     }
 
     void refuse(Viewer& viewer, const Error& error) {
-        ErrorMessage message;
-        message.job = record_.exec.job;
-        message.code = error.code();
-        message.message = error.what();
-        viewer.outbox.push(message);
+        viewer.outbox.push(to_message(error, record_.exec.job));
         viewer.sender.finish();
     }
 
