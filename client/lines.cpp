@@ -11,11 +11,13 @@ asio::awaitable<std::optional<std::string>> Lines::next() {
     std::size_t searched = 0;
     for (;;) {
         const std::size_t end = pending_.find('\n', searched);
-        if (end != std::string::npos || pending_.size() >= most_) {
-            const bool whole = end != std::string::npos;
+        const bool whole = end != std::string::npos;
+        if (whole || pending_.size() >= most_) {
             std::string line = pending_.substr(0, whole ? end : most_);
-            pending_.erase(0, line.size() + (whole ? 1 : 0));
-            co_return line;
+            pending_.erase(0, whole ? end + 1 : std::string::npos);
+            searched = 0;
+            if (!std::exchange(cut_, !whole)) co_return line;
+            continue;
         }
         if (ended_) break;
         searched = pending_.size();
@@ -25,7 +27,7 @@ asio::awaitable<std::optional<std::string>> Lines::next() {
         ended_ = count == 0;
         pending_ += as_text(std::span(buffer).first(count));
     }
-    if (pending_.empty()) co_return std::nullopt;
+    if (pending_.empty() || cut_) co_return std::nullopt;
     co_return std::exchange(pending_, {});
 }
 

@@ -58,8 +58,8 @@ ExecFrame make_exec(const RemoteJob& job) {
     for (const std::string& assignment : request.environment) append_string(frame.body, assignment);
     if (frame.body.size() > limits::exec_body) {
         throw Failure("too_large",
-            "the command with its environment is " + std::to_string(frame.body.size()) + " bytes long, more than " +
-                std::to_string(limits::exec_body) + "; send it on stdin to a remote 'sh -s'",
+            "the command with its environment takes more than " + std::to_string(limits::exec_body) +
+                " bytes; send it on stdin to a remote 'sh -s'",
             Ran::no, 126);
     }
     Exec& exec = frame.header;

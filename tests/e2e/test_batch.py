@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from harness import RCMD, Result, Server, base_environment, mark, marked, marked_programs, run, wait_for
 
@@ -137,6 +140,15 @@ def test_after_a_line_over_the_limit_no_more_are_started(server: Server, tmp_pat
     result = batch(server, "echo one\necho " + "x" * 300_000 + f"\ntouch {trace}\n")
     assert (result.code, result.out) == (126, b"one\n")
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--jobs", "2"]], ids=["one", "two"])
+def test_nothing_of_a_line_over_the_limit_is_run(server: Server, tmp_path: Path, options: list[str]) -> None:
+    lines = ": " + "x" * 262_143 + f"touch {tmp_path}/tail #" + "y" * 400_000 + "\necho last\n: " + "z" * 600_000
+    result = batch(server, lines, "--keep-going", *options)
+    assert (result.code, result.out) == (126, b"last\n")
+    assert result.err.count(b"not started") == 2 and os.listdir(tmp_path) == []
+
 
 
 def test_events_of_one_line_come_before_those_of_the_next(server: Server, tmp_path: Path) -> None:
