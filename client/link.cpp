@@ -340,10 +340,15 @@ void Link::take_job_message(const Message& message, std::span<const std::byte> b
             job->wake();
         }
     };
+    const auto with_fed_job = [&](const auto& content) { // who watches one hears of the input that others have sent, too
+        with_job(content, [&](RemoteJob& job) {
+            if (!job.request.watch) job.streams.take(content);
+        });
+    };
     if (const auto* data = std::get_if<Data>(&message)) with_job(*data, [&](RemoteJob& job) { take(job, *data, body); });
     else if (const auto* eof = std::get_if<Eof>(&message)) with_job(*eof, [&](RemoteJob& job) { job.streams.take(*eof); });
-    else if (const auto* ack = std::get_if<Ack>(&message)) with_job(*ack, [&](RemoteJob& job) { job.streams.take(*ack); });
-    else if (const auto* stop = std::get_if<Stop>(&message)) with_job(*stop, [&](RemoteJob& job) { job.streams.take(*stop); });
+    else if (const auto* ack = std::get_if<Ack>(&message)) with_fed_job(*ack);
+    else if (const auto* stop = std::get_if<Stop>(&message)) with_fed_job(*stop);
     else if (const auto* started = std::get_if<Started>(&message))
         with_job(*started, [&](RemoteJob& job) { take(job, *started); });
     else if (const auto* attached = std::get_if<Attached>(&message))
