@@ -73,11 +73,11 @@ asio::awaitable<int> run(Verb verb, const ClientOptions& options, const Reporter
 
 int run_client(Verb verb, const ClientOptions& options) {
     const Reporter reporter(options);
-    if (options.show_settings) {
-        reporter.print(settings_text(options));
-        return 0;
-    }
     try {
+        if (options.show_settings) {
+            reporter.print(settings_text(options));
+            return 0;
+        }
         return complete(run(verb, options, reporter));
     } catch (const Failure& failure) {
         return verb == Verb::run ? reporter.failed(failure) : reporter.unanswered(failure);
@@ -102,7 +102,12 @@ int run_copy(std::vector<std::string> words) {
     CopyOptions options;
     if (const auto status = parse_copy_options(std::move(words), options)) return *status;
     int worst = 0;
-    for (const CopyStep& step : options.steps) worst = std::max(worst, complete(copy_files(options, step)));
+    for (const CopyStep& step : options.steps) {
+        const int status = complete(copy_files(options, step));
+        worst = std::max(worst, status);
+        const bool by_signal = status > 128 && status < 255;
+        if (by_signal) return status; // that was meant for all of them
+    }
     return worst;
 }
 

@@ -42,7 +42,8 @@ std::string resolved(const std::string& target) {
     std::error_code problem;
     if (!std::filesystem::is_symlink(target, problem)) return target;
     const auto real = std::filesystem::canonical(target, problem);
-    return problem ? target : real.string();
+    if (problem) throw Refusal(target, "is a link to nothing");
+    return real.string();
 }
 
 // Brings files to the disk, several at a time: each waits for the disk, which takes them together. What was wrong with each, or nothing.
@@ -79,6 +80,8 @@ void Receiver::open_target() {
         levels_.push_back({open_folder(target), {}});
         return;
     }
+    if (there && !S_ISREG(status.st_mode))
+        throw Refusal(target, "is there and is no regular file"); // /dev/stdout is a link to such a one
     const bool folder_only = target.ends_with('/');
     while (target.size() > 1 && target.ends_with('/')) target.pop_back();
     if (folder_only && (there || !options_.recursive)) throw Refusal(options_.target, "is no directory");
@@ -156,7 +159,8 @@ void Receiver::on(const Directory& about, std::span<const std::byte> body) {
     } catch (const Refusal& refusal) {
         refuse(refusal);
         skipped_ = 1;
-        skipped_path_ = levels_.back().folder->path_of(name);
+        const bool renamed = levels_.size() == 1 && !only_name_.empty();
+        skipped_path_ = levels_.back().folder->path_of(renamed ? only_name_ : name);
     }
 }
 

@@ -178,10 +178,18 @@ private:
         return Descriptor(::openat(entry.folder, entry.name.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | follow | flags));
     }
 
+    // Those of /proc say that they hold nothing.
+    static bool has_a_byte(int fd) {
+        char byte{};
+        return ::pread(fd, &byte, 1, 0) == 1;
+    }
+
     void send_file(const Entry& entry) {
         const Descriptor fd = open(entry, 0);
         struct stat status {};
         if (!fd.is_open() || ::fstat(fd.get(), &status) != 0) return complain(entry.path, errno);
+        if (status.st_size == 0 && has_a_byte(fd.get()))
+            return complain(entry.path + ": is not as empty as it says; cat shows it");
         File about{static_cast<std::uint64_t>(status.st_size), status.st_mode, seconds_of(status.st_mtim),
             nanoseconds_of(status.st_mtim), false};
         about.resumable = about.length >= resumable_from;

@@ -18,6 +18,7 @@ namespace rc::copy {
 namespace {
 
 constexpr mode_t permissions = 0777; // set-id bits and the sticky bit are never copied
+constexpr mode_t special = S_ISUID | S_ISGID | S_ISVTX;
 constexpr mode_t for_us_only = 0600;
 constexpr std::uint64_t write_out_every = 8 * 1024 * 1024; // so that there is little left to wait for at the end
 
@@ -72,9 +73,13 @@ FolderPtr make_folder(const FolderPtr& parent, const std::string& name, const Di
 }
 
 void finish_folder(const Folder& folder, const Directory& about, const Attributes& attributes) {
+    struct stat now {};
+    if (::fstat(folder.fd.get(), &now) != 0) throw Refusal(folder.path, errno);
     const mode_t mode = permissions_of(about.mode) & ~(attributes.preserve ? 0 : attributes.umask);
+    const mode_t kept = now.st_mode & special; // of one that was there, or that its parent hands on
     const bool was_opened_for_us = folder.made && (mode & S_IRWXU) != S_IRWXU;
-    if ((attributes.preserve || was_opened_for_us) && ::fchmod(folder.fd.get(), mode) != 0) throw Refusal(folder.path, errno);
+    if ((attributes.preserve || was_opened_for_us) && ::fchmod(folder.fd.get(), mode | kept) != 0)
+        throw Refusal(folder.path, errno);
     const auto times = times_of(about.mtime, about.mtime_ns);
     if (attributes.preserve && ::futimens(folder.fd.get(), times.data()) != 0) throw Refusal(folder.path, errno);
     if (::fsync(folder.fd.get()) != 0) throw Refusal(folder.path, errno);

@@ -553,6 +553,36 @@ def test_the_remote_user_may_not_read_or_write_everything(others: Server, open_t
     assert (theirs / "a").stat().st_uid == (theirs / "z").stat().st_uid == USER.uid
 
 
+@pytest.mark.parametrize("points_to", ["/proc/self/fd/1", "nowhere"], ids=["pipe", "nothing"])
+def test_a_link_to_what_is_no_file_is_not_replaced(server: Server, tmp_path: Path, points_to: str) -> None:
+    source, target = file(tmp_path / "source"), tmp_path / "target"
+    target.symlink_to(points_to)
+    complains(copy(server, "down", source, target), str(target))
+    assert os.readlink(target) == points_to
+
+
+@each_way
+def test_a_directory_that_is_there_keeps_its_special_bits(server: Server, tmp_path: Path, way: str) -> None:
+    source = folder(folder(tmp_path / "from") / "name")
+    target = folder(folder(tmp_path / "to") / "name")
+    source.chmod(0o751)
+    target.chmod(0o3777)
+    well(copy(server, way, source, target.parent, "-rp"))
+    assert mode(target) == 0o3751
+
+
+@each_way
+def test_a_file_that_is_not_as_empty_as_it_says_is_told(server: Server, tmp_path: Path, way: str) -> None:
+    complains(copy(server, way, Path("/proc/version"), tmp_path), "/proc/version")
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_is_below_a_directory_that_cannot_be_made_is_told_by_its_new_name(server: Server, tmp_path: Path) -> None:
+    file(folder(tmp_path / "source") / "inner")
+    complains(copy(server, "up", tmp_path / "source", file(tmp_path / "target"), "-r"), f"{tmp_path}/target", f"{tmp_path}/target/inner")
+
+
+
 @each_way
 def test_what_is_no_file_is_told_and_the_rest_is_copied(server: Server, tmp_path: Path, way: str) -> None:
     source = folder(tmp_path / "source")
