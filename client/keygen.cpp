@@ -46,7 +46,11 @@ int keygen(const KeygenOptions& options) {
     }
     const std::string line = authorized_line(key) + '\n';
     const bool written = std::fputs(line.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    if (!written) throw Failure("output", "the line could not be written to stdout; print it again with 'rcmd keygen --line'");
+    if (!written) {
+        throw Failure("output",
+            "the line could not be written to stdout; print it again with 'rcmd keygen --line', and the same -f if "
+            "there was one");
+    }
     return 0;
 }
 

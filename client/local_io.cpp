@@ -93,6 +93,21 @@ void unblock_signals() {
     ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
+void stop_by_terminal() {
+    struct sigaction by_default {};
+    struct sigaction before {};
+    by_default.sa_handler = SIG_DFL;
+    ::sigaction(SIGTSTP, &by_default, &before);
+    ::raise(SIGTSTP);
+    sigset_t set;
+    sigset_t mask;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTSTP);
+    ::pthread_sigmask(SIG_UNBLOCK, &set, &mask); // here at the latest
+    ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+    ::sigaction(SIGTSTP, &before, nullptr);
+}
+
 void die_of(int number) {
     restore_terminal();
     std::signal(number, SIG_DFL);

@@ -65,6 +65,9 @@ void occupy_standard_descriptors();
 // A program that calls this one may hold signals back in the thread that does it, and this one would inherit that.
 void unblock_signals();
 
+// Stops this program, as SIGTSTP would if it had never been caught or held back: not at all where no shell could let it go on. Returns then.
+void stop_by_terminal();
+
 // Ends this program by that signal, as if it had never been caught or held back.
 void die_of(int number);
 

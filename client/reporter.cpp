@@ -124,8 +124,12 @@ int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
 
 int Reporter::detached(const RemoteJob& job) const {
     if (job.ran != Ran::yes) return finished(job, nullptr);
-    if (options_.json) object({{"host", options_.target.host}, {"job", job.id()}, {"started", true}});
-    else print(job.id() + '\n');
+    try {
+        if (options_.json) object({{"host", options_.target.host}, {"job", job.id()}, {"started", true}});
+        else print(job.id() + '\n');
+    } catch (const Failure& failure) { // nobody else knows its name
+        throw Failure(failure.code(), "job " + job.id() + ": " + failure.what(), failure.ran(), failure.status());
+    }
     return 0;
 }
 
@@ -163,7 +167,7 @@ void Reporter::warn_of_early_end(const Exit& exit) const {
 int Reporter::failed(const Failure& failure) const {
     end_by_broken_pipe(failure);
     event({{"event", "error"}, {"code", failure.code()}, {"message", failure.what()}, {"started", ran_value(failure.ran())}});
-    if (options_.json) {
+    if (options_.json && failure.code() != "output") {
         object({{"host", options_.target.host}, {"error", error_object(failure)}, {"started", ran_value(failure.ran())}});
     }
     explain(failure);

@@ -1,10 +1,9 @@
 #include "client/signals.hpp"
 
+#include "client/local_io.hpp"
 #include "client/reporter.hpp"
 #include "client/terminal.hpp"
 #include "common/signal_name.hpp"
-
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -33,7 +32,7 @@ asio::awaitable<std::optional<int>> Signals::next() {
         const auto [error, number] = co_await set_.async_wait(no_throw);
         if (error) co_return std::nullopt;
         if (number != SIGTSTP) co_return number;
-        co_await link_.while_stopped([] { ::kill(::getpid(), SIGSTOP); });
+        co_await link_.while_stopped(&stop_by_terminal);
     }
 }
 

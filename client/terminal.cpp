@@ -106,7 +106,7 @@ void Terminal::stop() {
     ::tcgetattr(fd_, &current);
     const bool was_raw = raw_;
     restore();
-    ::kill(::getpid(), SIGSTOP);
+    stop_by_terminal();
     ::tcsetattr(fd_, TCSANOW, &current);
     raw_ = was_raw;
     on_continued();

@@ -15,6 +15,12 @@ SMALL = "echo x; exit 0"
 LARGE = "head -c 3000000 /dev/zero"
 
 
+def pending(pid: int, number: int) -> bool:
+    """Whether a signal waits for the process."""
+    [mask] = [line.split()[1] for line in open(f"/proc/{pid}/status") if line.startswith("ShdPnd")]
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 @pytest.fixture
 def full() -> Iterator[int]:
     """A disk that is full."""
@@ -156,3 +162,19 @@ def test_keygen_that_cannot_print_its_line_is_not_0(server: Server, full: int, t
     result = run(RCMD, "keygen", "-f", f"{tmp_path}/key", stdout=full,
                  env=base_environment(server.place.home))
     assert result.code == 255 and "rcmd: " in result.message
+
+
+@pytest.mark.parametrize("options", [["--json"], ["-d"], ["-d", "--json"]], ids=" ".join)
+def test_what_a_full_disk_leaves_unknown_is_not_said_to_be_worth_another_try(server: Server, full: int, options: list[str]) -> None:
+    result = server.rcmd("true", options=[*options, "--unknown-status", "77"], stdout=full)
+    assert result.code == 77 and "No space left" in result.message, result
+
+
+def test_a_stop_that_no_shell_could_undo_is_none(server: Server) -> None:
+    with server.start_rcmd("trap 'exit 5' USR1; echo up; while :; do sleep 0.05; done", stdout=subprocess.PIPE,
+                           start_new_session=True) as client:
+        assert client.stdout.readline() == b"up\n"
+        client.send_signal(signal.SIGTSTP)
+        wait_for(lambda: not pending(client.pid, signal.SIGTSTP), "the signal to be taken")
+        client.send_signal(signal.SIGUSR1)
+        assert client.wait(60) == 5
