@@ -8,6 +8,7 @@
 #include "server/control_socket.hpp"
 #include "server/copy_mode.hpp"
 #include "server/housekeeper.hpp"
+#include "server/launch_watch.hpp"
 #include "server/listener.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
@@ -159,6 +160,8 @@ private:
     asio::signal_set signals_; // from before readiness: a signal after it is never fatal
     int signal_ = 0;           // the last one
     Event changed_;
+    std::jthread launch_watch_{
+        [](const std::stop_token& stop) { launch_watch().run(stop); }}; // until no worker starts anything any more
     std::deque<Worker> workers_;
 };
 

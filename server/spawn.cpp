@@ -4,6 +4,7 @@
 #include "common/bytes.hpp"
 #include "common/error.hpp"
 #include "server/command_state.hpp"
+#include "server/launch_watch.hpp"
 #include "server/process_session.hpp"
 #include "server/terminal.hpp"
 
@@ -111,18 +112,24 @@ const std::vector<int>& ignored_signals() {
 // would make every thread of the daemon follow.
 class ChildSetup {
 public:
-    ChildSetup(const LaunchPlan& plan, const Account& account, rlimit open_files, LeaderDescriptors leader)
-        : plan_(plan), account_(account), open_files_(open_files), leader_(leader), parent_(::getpid()),
+    ChildSetup(
+        const LaunchPlan& plan, const Account& account, rlimit open_files, LeaderDescriptors leader, LaunchWatch::Launch& launch)
+        : plan_(plan), account_(account), open_files_(open_files), leader_(leader), launch_(launch), parent_(::getpid()),
           change_user_(::geteuid() == 0) {}
 
-    // To be asked when the child has left our memory. Nothing: it is the program now.
+    // To be asked when the child has left our memory. Nothing: it is the program now, or was killed when it was about to be.
     [[nodiscard]] std::optional<Failure> failure() const {
-        return error_ != 0 ? std::optional(Failure{stage_, error_}) : std::nullopt;
+        if (error_ != 0) return Failure{stage_, error_};
+        if (launch_.killed() && stage_ != Stage::execute) return Failure{stage_, ETIMEDOUT};
+        return std::nullopt;
     }
 
     template <class Launcher>
     error_code on_exec_setup(Launcher&, const process::filesystem::path&, const char* const*) {
-        const bool ready = setup() && change_user() && change_directory() && tie_to_parent();
+        launch_.set_pid(::getpid());
+        // The user comes last: from then on, others who are that user may send it signals, and stop it while it still is in the daemon's memory.
+        const bool ready =
+            setup() && change_groups() && change_directory() && take_descriptors() && change_user() && tie_to_parent();
         if (ready) stage_ = Stage::execute;
         return ready ? error_code{} : error_code(errno, boost::system::system_category());
     }
@@ -141,11 +148,21 @@ private:
         return ::setrlimit(RLIMIT_NOFILE, &open_files_) == 0;
     }
 
-    bool change_user() {
+    // From here on files are looked for as the user.
+    bool change_groups() {
         if (!change_user_) return true;
         stage_ = Stage::account;
         if (::syscall(SYS_setgroups, account_.groups.size(), account_.groups.data()) != 0) return false;
         if (::syscall(SYS_setresgid, account_.gid, account_.gid, account_.gid) != 0) return false;
+        ::syscall(SYS_setfsuid, account_.uid); // says what it was
+        const bool changed = static_cast<uid_t>(::syscall(SYS_setfsuid, -1)) == account_.uid;
+        if (!changed) errno = EPERM;
+        return changed;
+    }
+
+    bool change_user() {
+        if (!change_user_) return true;
+        stage_ = Stage::account;
         if (::syscall(SYS_setresuid, account_.uid, account_.uid, account_.uid) != 0) return false;
         const bool way_back = account_.uid != 0 && ::syscall(SYS_setresuid, 0, 0, 0) == 0;
         if (way_back) errno = EPERM;
@@ -157,14 +174,18 @@ private:
         return ::chdir(plan_.directory.c_str()) == 0 || (plan_.any_directory && ::chdir("/") == 0);
     }
 
+    bool take_descriptors() {
+        stage_ = Stage::setup;
+        return ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0 && equip_leader();
+    }
+
     bool tie_to_parent() {
         stage_ = Stage::setup;
-        if (::prctl(PR_SET_PDEATHSIG, SIGHUP) != 0) return false;
-        if (::getppid() != parent_) ::_exit(1); // it ended before the line above
+        if (::prctl(PR_SET_PDEATHSIG, SIGHUP) != 0) return false; // to change the user takes it away
+        if (::getppid() != parent_) ::_exit(1);                   // it ended before the line above
         sigset_t none;
         sigemptyset(&none);
-        if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return false;
-        return ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0 && equip_leader();
+        return ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
     }
 
     bool equip_leader() {
@@ -176,6 +197,7 @@ private:
     const Account& account_;
     rlimit open_files_;
     LeaderDescriptors leader_;
+    LaunchWatch::Launch& launch_;
     pid_t parent_;
     bool change_user_;
     const std::vector<int>& ignored_ = ignored_signals();
@@ -285,7 +307,9 @@ Child::Child(pid_t pid, const asio::any_io_executor& executor) : pid_(pid), exit
 
 void Child::watch() {
     const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-    if (fd < 0) throw_errno("the command cannot be watched");
+    if (fd < 0)
+        throw Error(
+            ErrorCode::outcome_unknown, std::string("the command was ended, for it cannot be watched: ") + std::strerror(errno));
     exit_notice_.assign(fd);
 }
 
@@ -461,13 +485,18 @@ Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const
     const Descriptor& child_error = made.child_error.is_open() ? made.child_error : made.child_output;
     const int child_input = made.child_input.is_open() ? made.child_input.get() : nothing();
     process::process_stdio stdio{child_input, made.child_output.get(), child_error.get()};
-    ChildSetup setup(plan, account, options.open_files, {control.write.get(), state.get()});
+    LaunchWatch::Launch launch(launch_watch());
+    ChildSetup setup(plan, account, options.open_files, {control.write.get(), state.get()}, launch);
     const Program program = terminal ? led(plan, options.terminal->typed > 0) : direct(plan);
     const pid_t pid = launcher.start(program.path, program.arguments, stdio, setup);
     if (pid < 0) throw_errno("no process for the command");
     if (const auto failure = setup.failure()) {
         wait_for(pid, nullptr, nullptr);
         throw_failure(*failure, plan, terminal);
+    }
+    if (launch.killed()) {
+        wait_for(pid, nullptr, nullptr);
+        throw Error(ErrorCode::outcome_unknown, escape(plan.program, 256) + ": took too long to start, and was killed");
     }
 
     Child child(pid, executor); // from here on it is ended if anything fails

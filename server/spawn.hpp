@@ -46,7 +46,7 @@ public:
     [[nodiscard]] pid_t pid() const { return pid_; }
     [[nodiscard]] bool on_terminal() const { return control_.has_value(); }
 
-    // To be called once before ended(). Throws Error{internal}.
+    // To be called once before ended(). Throws Error{outcome_unknown}: by then the program may have done its work.
     void watch();
     // Ends when the command has ended; does not reap it.
     boost::asio::awaitable<void> ended();
@@ -99,7 +99,7 @@ struct SpawnOptions {
 void prepare_to_spawn();
 
 // Starts `plan` as `account`, which must be this process's own unless that is root's. Throws Error{no_directory, not_found,
-// not_executable, too_large, internal}: then no process is left.
+// not_executable, too_large, internal}: then no process is left; nor with Error{outcome_unknown}, but the program may have run.
 Child spawn(
     const boost::asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options);
 

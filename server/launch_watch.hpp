@@ -1,0 +1,59 @@
+// Children between vfork and exec. There they run in the daemon's memory and hold up the thread that starts them, but may be held up themselves: by a
+// directory that does not answer, or by whoever may send signals to the user that they have become. One that takes too long is killed.
+#pragma once
+
+#include "common/async.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <list>
+#include <mutex>
+#include <stop_token>
+
+#include <sys/types.h>
+
+namespace rc {
+
+class LaunchWatch {
+    struct Entry {
+        std::atomic<pid_t> pid{0}; // 0: there is none yet
+        std::atomic<bool> killed{false};
+        Clock::time_point began = Clock::now();
+    };
+
+public:
+    static constexpr std::chrono::seconds patience{2};
+
+    // One of them, from before the vfork until the parent goes on.
+    class Launch {
+    public:
+        explicit Launch(LaunchWatch& watch);
+        ~Launch();
+        Launch(const Launch&) = delete;
+        Launch& operator=(const Launch&) = delete;
+
+        // For the child, in the parent's memory: touches nothing but an atomic number.
+        void set_pid(pid_t pid) { entry_->pid = pid; }
+        [[nodiscard]] bool killed() const { return entry_->killed; }
+
+    private:
+        LaunchWatch& watch_;
+        std::list<Entry>::iterator entry_;
+    };
+
+    // Kills those that take too long until it is asked to stop; for a thread of its own.
+    void run(const std::stop_token& stop);
+
+private:
+    void kill_stuck(); // with the mutex held
+
+    std::mutex mutex_;
+    std::condition_variable_any stopping_;
+    std::list<Entry> entries_;
+};
+
+// Of this process.
+LaunchWatch& launch_watch();
+
+} // namespace rc
