@@ -8,6 +8,8 @@
 #include "server/job.hpp"
 #include "server/spool.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+
 #include <algorithm>
 
 namespace rc {
@@ -15,6 +17,10 @@ namespace rc {
 namespace {
 
 constexpr std::chrono::seconds answer_timeout{5}; // of a supervisor
+
+// To cancel what runs on another thread, Asio 1.81 hands that thread a pointer into what this one may have left by the time it looks: whoever asked
+// waits for the answer, even if nobody wants it any more.
+auto uncancelled() { return asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable); }
 
 // On the job's thread.
 asio::awaitable<std::optional<ListedJob>> look_at(std::shared_ptr<std::weak_ptr<Job>> place) {
@@ -71,7 +77,7 @@ void add_end(Listed& listed, const Exit& exit) {
 } // namespace
 
 asio::awaitable<std::optional<ListedJob>> list_job(JobPlace place) {
-    co_return co_await asio::co_spawn(place.executor, look_at(place.job), asio::use_awaitable);
+    co_return co_await asio::co_spawn(place.executor, look_at(place.job), uncancelled());
 }
 
 asio::awaitable<std::optional<ListedJob>> list_job(JobDirectory job, Clock::time_point deadline) {
@@ -98,7 +104,7 @@ asio::awaitable<std::optional<ListedJob>> list_job(JobDirectory job, Clock::time
 }
 
 asio::awaitable<void> kill_job(JobPlace place, std::string signal) {
-    co_await asio::co_spawn(place.executor, signal_there(place.job, std::move(signal)), asio::use_awaitable);
+    co_await asio::co_spawn(place.executor, signal_there(place.job, std::move(signal)), uncancelled());
 }
 
 asio::awaitable<void> kill_job(JobDirectory job, std::string signal) {

@@ -1,6 +1,7 @@
 """rcmd jobs, rcmd attach and rcmd kill."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -384,6 +385,25 @@ def test_attach_goes_on_at_the_first_byte_that_a_killed_client_has_not_acknowled
     assert f"the first {begin} bytes of stdout" in result.message
 
 
+@pytest.mark.parametrize("command", [":", "exec <&-"], ids=["left", "refused"])
+def test_attach_to_a_job_that_its_client_has_fed(server: Server, go: Path, command: str) -> None:
+    marker = mark()
+    with server.start_rcmd(f": {marker}; read x; {command}; echo got $x; {gate(go)}; exit 5",
+                           options=["--keep", "1h"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+        client.stdin.write(b"a\n" + b"b" * 100_000)
+        client.stdin.flush()
+        assert client.stdout.readline() == b"got a\n"
+        job = ordinary_job(server, marker)
+        client.kill()
+    wait_until(server, job, "lingering")
+    with start_attach(server, job, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reader:
+        wait_until(server, job, "attached")
+        go.touch()
+        out, err = reader.communicate(timeout=60)
+    assert (reader.returncode, b"protocol" in err) == (5, False), (out, err)
+
+
+
 def test_the_former_client_of_an_ordinary_job_is_told(server: Server, go: Path) -> None:
     with running(server, f"{gate(go)}; echo down; exit 5") as (client, job):
         with start_attach(server, job, stdout=subprocess.PIPE) as reader:
@@ -518,3 +538,21 @@ def test_a_verb_without_a_server_fails_by_itself(make_server: MakeServer, words:
 @pytest.mark.parametrize("verb", ["jobs", "attach", "kill"])
 def test_a_verb_is_one_only_as_the_first_word(server: Server, verb: str) -> None:
     assert server.rcmd(f"{verb}() {{ echo ran; }}; {verb}").out == b"ran\n"
+
+
+# A listing, or a signal, that nobody waits for any more
+
+
+@pytest.mark.parametrize("request_", [{"type": "jobs"}, {"type": "kill", "job": "JOB", "name": "CONT"}], ids=["jobs", "kill"])
+def test_a_client_that_leaves_before_the_answer_harms_nobody(make_server: MakeServer, request_: dict[str, str]) -> None:
+    server = make_server("--threads", "4")
+    with server.login() as keeper:
+        jobs = [keeper.begin("sleep 1000", combine=True, limits={"stdout": 16384, "stderr": 0}) for _ in range(30)]
+        for _ in range(150):
+            with contextlib.suppress(OSError):
+                client = server.login()
+                for job in jobs[:4]:
+                    client.send_bytes(wire.frame(request_ | ({"job": job.id} if "job" in request_ else {})))
+                client.drop()
+        keeper.ping()
+    assert server.serves()
