@@ -48,6 +48,8 @@ public:
     void resume(std::uint64_t offset);
     // The receiver of this connection allows sending up to `limit`; one that is lower than the last one says nothing.
     void allow(std::uint64_t limit) { limit_ = std::max(limit_, limit); }
+    // The same of another receiver: what was allowed before was not its to use.
+    void allow_anew(std::uint64_t limit) { limit_ = std::max(end_, limit); }
     // Throws what resume() would throw.
     void check_resume(std::uint64_t offset) const;
 

@@ -108,8 +108,8 @@ void Job::resume(const Attach& attach, bool stranger) {
         SendStream* stream = streams_.sender(name);
         if (stream == nullptr) return;
         stream->resume(attach.tail ? stream->most_sent() : offset.value_or(stream->acked()));
-        if (attach.limits) stream->allow(limit);
-        else if (stranger) stream->allow(stream->sent() + limits::window);
+        if (stranger) stream->allow_anew(attach.limits ? limit : stream->sent() + limits::window);
+        else if (attach.limits) stream->allow(limit);
     };
     go_on(StreamName::stdout_, attach.stdout_, granted.stdout_);
     go_on(StreamName::stderr_, attach.stderr_, granted.stderr_);
@@ -324,6 +324,9 @@ asio::awaitable<void> Job::enforce_end() {
         while (!over_ && Clock::now() < next) co_await end_asked_.wait_until(next);
         if (over_) co_return;
     }
+    // Its output may still wait for a client that never comes back.
+    while (!over_ && Clock::now() < linger_end_) co_await end_asked_.wait_until(linger_end_);
+    if (!over_) end(ExitReason::abandoned);
 }
 
 Clock::time_point Job::time_limit() const { return options_.timeout ? started_ + *options_.timeout : Clock::time_point::max(); }

@@ -17,6 +17,14 @@ std::size_t most_ordinary_jobs(Service& service, const KeyHolder& holder) {
     return most - std::min(most, service.durable_jobs.running(holder.key_id()));
 }
 
+void require_fresh(JobIds::Answer answer) {
+    switch (answer) {
+    case JobIds::Answer::fresh: return;
+    case JobIds::Answer::known: throw Error(ErrorCode::conflict, "the job id has been used");
+    case JobIds::Answer::expired: throw Error(ErrorCode::expired, "the job id is older than this server remembers");
+    }
+}
+
 } // namespace
 
 void check_room(const Service& service) {
@@ -41,12 +49,13 @@ void check_not_removed(Service& service, const Exec& exec) {
         throw Error(ErrorCode::expired, "the request is older than jobs that have been removed");
 }
 
+void check_not_begun(Service& service, const KeyHolder& holder, const Exec& exec) {
+    if (exec.boot != service.boot) throw Error(ErrorCode::restarted, "the server has been restarted since the request was made");
+    require_fresh(service.job_ids.look(holder.key_id(), exec.job, exec.uptime));
+}
+
 void admit_id(Service& service, const KeyHolder& holder, const Exec& exec) {
-    switch (service.job_ids.admit(holder.key_id(), exec.job, exec.uptime, service.uptime())) {
-    case JobIds::Answer::fresh: return;
-    case JobIds::Answer::known: throw Error(ErrorCode::conflict, "the job id has been used");
-    case JobIds::Answer::expired: throw Error(ErrorCode::expired, "the job id is older than this server remembers");
-    }
+    require_fresh(service.job_ids.admit(holder.key_id(), exec.job, exec.uptime, service.uptime()));
 }
 
 } // namespace rc

@@ -19,6 +19,10 @@ void check_room(const Service& service);
 // One of the places of the key. Throws Error{busy} if all are taken.
 JobSlots::Slot take_slot(Service& service, const KeyHolder& holder);
 
+// To be asked before anything that makes the client believe that its command never ran: an earlier copy of the request may have started it. Throws
+// Error{restarted} if the request was made for another run of the server, and what admit_id() throws.
+void check_not_begun(Service& service, const KeyHolder& holder, const Exec& exec);
+
 // The id of a job that is about to be started is used from now on. Throws Error{conflict} if it has been before, Error{expired} if that is
 // not known any more.
 void admit_id(Service& service, const KeyHolder& holder, const Exec& exec);

@@ -21,11 +21,21 @@ JobIds::Name JobIds::name_of(const std::string& key, const std::string& id) {
     return name;
 }
 
+JobIds::Answer JobIds::answer(const Name& name, std::uint64_t seen) const {
+    if (arrivals_.contains(name)) return Answer::known;
+    return forgot_ && seen <= forgotten_until_ ? Answer::expired : Answer::fresh;
+}
+
+JobIds::Answer JobIds::look(const std::string& key, const std::string& id, std::uint64_t seen) {
+    const Name name = name_of(key, id);
+    const std::lock_guard lock(mutex_);
+    return answer(name, seen);
+}
+
 JobIds::Answer JobIds::admit(const std::string& key, const std::string& id, std::uint64_t seen, std::uint64_t now) {
     const Name name = name_of(key, id);
     const std::lock_guard lock(mutex_);
-    if (arrivals_.contains(name)) return Answer::known;
-    if (forgot_ && seen <= forgotten_until_) return Answer::expired;
+    if (const Answer found = answer(name, seen); found != Answer::fresh) return found;
     arrivals_.emplace(name, now);
     oldest_first_.push_back(name);
     if (oldest_first_.size() > most_) {

@@ -23,6 +23,8 @@ public:
     // Asks whether job `id` of `key` may be started, and remembers it if the answer is fresh. `seen` is the server's clock
     // as the client knew it before it first sent the request, `now` the clock now: both milliseconds since the start.
     Answer admit(const std::string& key, const std::string& id, std::uint64_t seen, std::uint64_t now);
+    // The same question, and nothing is remembered.
+    Answer look(const std::string& key, const std::string& id, std::uint64_t seen);
 
 private:
     // A digest of key and id, of which a million fit into 80 MB.
@@ -31,6 +33,7 @@ private:
         std::size_t operator()(const Name& name) const;
     };
     static Name name_of(const std::string& key, const std::string& id);
+    [[nodiscard]] Answer answer(const Name& name, std::uint64_t seen) const;
 
     std::mutex mutex_;
     std::size_t most_;

@@ -153,8 +153,9 @@ private:
                 throw Error(ErrorCode::conflict, "the beginning of the job's output is not kept any more; attach to it");
             }
         }
-        open(StreamName::stdout_, 0, exec.limits.stdout_);
-        if (!combined_) open(StreamName::stderr_, 0, exec.limits.stderr_);
+        const JobWindows windows = windows_of(exec);
+        open(StreamName::stdout_, 0, exec.limits.stdout_, windows.output);
+        if (!combined_) open(StreamName::stderr_, 0, exec.limits.stderr_, windows.error);
         Started started;
         started.job = job_.id();
         if (!over) started = std::get<Started>(answer_);
@@ -168,11 +169,12 @@ private:
         attached.durable = true;
         if (!over) attached = std::get<Attached>(answer_);
         attached.stdout_ = start_of(StreamName::stdout_, attach.tail, attach.stdout_);
-        open(StreamName::stdout_, attached.stdout_, attach.limits ? attach.limits->stdout_ : attached.stdout_ + limits::window);
+        open(StreamName::stdout_, attached.stdout_, attach.limits ? attach.limits->stdout_ : attached.stdout_ + limits::window,
+            limits::window);
         if (!combined_) {
             attached.stderr_ = start_of(StreamName::stderr_, attach.tail, attach.stderr_);
             open(StreamName::stderr_, attached.stderr_,
-                attach.limits ? attach.limits->stderr_ : attached.stderr_ + limits::window);
+                attach.limits ? attach.limits->stderr_ : attached.stderr_ + limits::window, limits::window);
         } else if (attach.stderr_.value_or(0) > 0) {
             throw Error(ErrorCode::bad_offset, "an offset of a stream that the job does not have");
         }
@@ -188,9 +190,10 @@ private:
                                                " is not within " + std::to_string(from) + " and " + std::to_string(end));
     }
 
-    void open(StreamName name, std::uint64_t start, std::uint64_t limit) {
+    // `capacity`: bytes kept at a time.
+    void open(StreamName name, std::uint64_t start, std::uint64_t limit, std::size_t capacity) {
         if (limit < start) throw Error(ErrorCode::bad_offset, "a limit below the offset");
-        streams_.open_sender(name, limit, limits::window, start);
+        streams_.open_sender(name, limit, capacity, start);
         spooled_[output_index(name)] = spool_->end(name);
     }
 

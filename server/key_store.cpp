@@ -31,12 +31,15 @@ std::shared_ptr<const AuthorizedKeys> KeyStore::current() {
     if (!changed()) return keys_;
     try {
         keys_ = read();
+        problem_.clear();
         log_event("keys", {{"file", file_.string()}, {"count", std::to_string(keys_->keys.size())}});
     } catch (const Error& error) {
+        seen_ = {}; // it may be another one's descriptors that were missing: the next time it is tried again
         auto nobody = std::make_shared<AuthorizedKeys>();
         nobody->readable = false;
         keys_ = std::move(nobody);
-        log_warning("keys", {{"problem", error.what()}, {"count", "0"}});
+        if (std::exchange(problem_, error.what()) != error.what())
+            log_warning("keys", {{"problem", error.what()}, {"count", "0"}});
     }
     return keys_;
 }

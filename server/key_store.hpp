@@ -28,6 +28,7 @@ private:
     bool need_user_;
     std::mutex mutex_;
     std::shared_ptr<const AuthorizedKeys> keys_;
+    std::string problem_; // that has been logged
     struct stat seen_ {};
 };
 

@@ -110,6 +110,7 @@ void Requests::take_turn_or_wait(const Exec& exec, std::span<const std::byte> bo
     if (is_waiting(exec.job)) return refuse(ErrorCode::conflict, "this connection has asked for the job already");
     if (!exec.after || exec.boot != service_.boot) return handle_exec(exec, body);
     if (service_.job_table.find(holder_.key_id(), exec.job)) return handle_exec(exec, body);
+    if (service_.job_ids.look(holder_.key_id(), exec.job, exec.uptime) != JobIds::Answer::fresh) return handle_exec(exec, body);
     if (is_waiting(exec.after->job)) return refuse(ErrorCode::busy, one_waits);
     const auto before = jobs_.find(exec.after->job);
     switch (turn_after(*exec.after, before == jobs_.end() ? Predecessor{} : before->second.as_predecessor())) {
@@ -181,10 +182,10 @@ Home Requests::next_home() {
 // Returns where it is if another connection has been quicker.
 std::optional<JobPlace> Requests::start(const Exec& exec, const ExecRequest& request, const Digest& digest) {
     if (service_.durable_jobs.find(holder_.key_id(), exec.job)) throw other_request();
+    check_not_held(exec.job);
+    check_not_begun(service_, holder_, exec);
     check_room(service_);
     check_windows(windows_of(exec).total());
-    check_not_held(exec.job);
-    if (exec.boot != service_.boot) throw Error(ErrorCode::restarted, "the server has been restarted since the request was made");
     const Grant granted = grant_request(exec, request);
     const Home home = next_home();
     const JobPlace place{home.executor, digest, windows_of(exec).total()};
@@ -242,9 +243,9 @@ JobDirectory Requests::record(const Exec& exec, const ExecRequest& request, std:
     } else {
         reservation.emplace(service_.job_table, holder_.key_id(), exec.job);
     }
+    check_not_removed(service_, exec);
     check_room(service_);
     check_windows(windows_of(exec).total());
-    check_not_removed(service_, exec);
     const Grant granted = grant_request(exec, request);
     const JobStart wanted = job_start(granted.exec, granted.request);
     const JobSlots::Slot slot = take_slot(service_, holder_); // until it is on the disk

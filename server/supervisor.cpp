@@ -47,6 +47,7 @@ constexpr int lock_descriptor = 3;
 constexpr int listener_descriptor = 4;
 constexpr std::chrono::seconds retry_pause{1};           // while the disk is full
 constexpr std::chrono::seconds first_patience{10};       // for the client that asked for the job
+constexpr std::size_t most_signallers = 64;              // clients of which it is known which of their signals were taken
 constexpr std::uint64_t last_words = 4 * limits::window; // of a command that was ended: they may go over the limit
 
 // A connection of the daemon's.
@@ -348,7 +349,8 @@ private:
         attached.limits = input_limits(viewer);
         const RecvStream* input = job_->streams().receiver(StreamName::stdin_);
         if (viewer.owns && input != nullptr) attached.stdin_ = input->received();
-        attached.signals = signals_taken_[viewer.client];
+        const auto taken = signals_taken_.find(viewer.client);
+        attached.signals = taken != signals_taken_.end() ? taken->second : 0;
         viewer.outbox.push(attached);
     }
 
@@ -404,10 +406,12 @@ private:
     }
 
     void take(Viewer& viewer, const Signal& message) {
-        std::uint64_t& taken = signals_taken_[viewer.client];
-        if (message.number <= taken) return;
+        const auto found = signals_taken_.find(viewer.client);
+        if (found != signals_taken_.end() && message.number <= found->second) return;
         signal(message.name);
-        taken = message.number;
+        if (found == signals_taken_.end() && signals_taken_.size() >= most_signallers)
+            signals_taken_.erase(signals_taken_.begin());
+        signals_taken_[viewer.client] = message.number;
     }
 
     void take(Viewer& viewer, const Keep& message) {

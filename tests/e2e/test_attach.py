@@ -590,6 +590,26 @@ def test_the_result_is_kept_as_long(server: Server) -> None:
     wait_for(lambda: forgotten(server, job), "the result to be forgotten")
 
 
+def test_another_client_is_not_held_to_what_the_former_one_allowed(server: Server) -> None:
+    with server.login() as first, server.login(acks=False) as second:
+        job = start(first, "echo one; read x; echo two; read x", stdin=True)
+        first.until(lambda: job.out == b"one\n")
+        first.grant(job, "stdout", 1 << 40)
+        first.ping()
+        theirs = attach(second, job, who="another", limits={"stdout": 65536, "stderr": 65536})
+        second.grant(theirs, "stdout", 1 << 20)
+        second.ping()
+        assert not theirs.error
+
+
+def test_a_job_whose_time_is_up_does_not_wait_for_a_client_that_has_vanished(server: Server) -> None:
+    client = server.login(acks=False)
+    job = start(client, "yes", timeout=1, keep=1, combine=True, limits={"stdout": 65536, "stderr": 0})
+    client.drop()
+    wait_for(lambda: forgotten(server, job), "the job to be forgotten")
+
+
+
 def test_the_server_caps_what_is_asked_for(make_server: Callable[..., Server]) -> None:
     server = make_server("--max-keep", "1", "--threads", "2")
     name = mark()

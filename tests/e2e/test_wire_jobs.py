@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 
@@ -136,3 +136,17 @@ def test_those_that_are_just_being_started_end_with_the_server_too(tmp_path: Pat
                     client.release(job)
             server.stop()
         assert not marked(name)
+
+
+@pytest.mark.parametrize(("fields", "code"), [({"boot": "0" * 32}, "restarted"), ({}, "conflict")], ids=["other-boot", "used-id"])
+def test_a_request_that_may_have_run_is_never_said_to_be_busy(make_server: Callable[..., Server], fields: dict[str, str], code: str) -> None:
+    server = make_server("--max-jobs", "1")
+    with server.login() as client:
+        first = client.finish(client.execute("true"))
+        client.release(first)
+        wait_for(lambda: server.log().count("info job job=") == 1, "the first job to be over")
+        client.begin("sleep 1000")
+        known = {} if fields else {"job": first.id}
+        again = client.finish(client.execute("true", **known, **fields))
+        assert again.error["code"] == code
+        assert client.finish(client.execute("true")).error["code"] == "busy"
