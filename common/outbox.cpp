@@ -21,14 +21,14 @@ void Outbox::push_soon(const Message& message) {
 }
 
 void Outbox::push_frames(std::string_view frames) {
-    control_ += frames;
-    pressing_ = true;
+    frames_ += frames;
     on_ready();
 }
 
 void Outbox::clear() {
     control_.clear();
     pressing_ = false;
+    frames_.clear();
     while (!jobs_.empty()) remove(*jobs_.front());
 }
 
@@ -48,7 +48,9 @@ std::optional<Outgoing> Outbox::next(bool flush) {
         pressing_ = false;
         return Outgoing{std::exchange(control_, {}), {}};
     }
-    auto outgoing = next_of_jobs(flush);
+    std::optional<Outgoing> outgoing;
+    if (!frames_.empty()) outgoing = Outgoing{std::exchange(frames_, {}), {}};
+    else outgoing = next_of_jobs(flush);
     if (outgoing && !control_.empty()) outgoing->frame.insert(0, std::exchange(control_, {}));
     return outgoing;
 }

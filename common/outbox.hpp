@@ -25,7 +25,8 @@ public:
     // The same for one that nobody waits for: it goes when something else does, or with flush.
     void push_soon(const Message& message);
 
-    // The same for messages that have been encoded already: whole frames.
+    // Whole frames of a job that has an outbox of its own elsewhere. They go behind the control messages, and do not count among them: who answers
+    // a peer need not wait until they have gone.
     void push_frames(std::string_view frames);
     // Forgets what is queued, and all jobs: the connection is gone.
     void clear();
@@ -41,6 +42,8 @@ public:
     [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const;
     // Bytes of control messages that are waiting.
     [[nodiscard]] std::size_t queued() const { return control_.size(); }
+    // Bytes of such frames.
+    [[nodiscard]] std::size_t frames() const { return frames_.size(); }
 
     // Called whenever something may have become sendable. Set by whoever sends.
     std::function<void()> on_ready = [] {};
@@ -50,6 +53,7 @@ private:
 
     std::string control_;         // whole frames
     bool pressing_ = false;       // somebody waits for one of them
+    std::string frames_;          // of jobs elsewhere
     std::list<JobStreams*> jobs_; // the front one is next to send data
 };
 

@@ -32,7 +32,7 @@ asio::awaitable<void> Sender::run() {
         const bool flush = finishing_ || Clock::now() >= due;
         if (flush) due = Clock::time_point::max();
         co_await send_all(flush);
-        if (finishing_ && outbox_.queued() == 0) co_return;
+        if (finishing_ && outbox_.queued() == 0 && outbox_.frames() == 0) co_return;
         // What becomes ready meanwhile is sent at once; what may wait still goes out in time.
         const auto patience = outbox_.patience();
         due = patience ? std::min(due, Clock::now() + *patience) : Clock::time_point::max();
@@ -75,6 +75,10 @@ void Sender::finish() {
 
 asio::awaitable<void> Sender::room() {
     while (outbox_.queued() > most_queued) co_await sent_.wait();
+}
+
+asio::awaitable<void> Sender::room_for_frames() {
+    while (outbox_.frames() > most_queued) co_await sent_.wait();
 }
 
 } // namespace rc

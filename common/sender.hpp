@@ -36,6 +36,8 @@ public:
     // Ends when few control messages are waiting: whoever answers a peer waits here, so that one that asks without reading
     // answers cannot fill the memory. Several may wait.
     asio::awaitable<void> room();
+    // The same for whoever brings frames of jobs elsewhere.
+    asio::awaitable<void> room_for_frames();
 
 private:
     asio::awaitable<void> send_all(bool flush);

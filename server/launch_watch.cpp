@@ -9,6 +9,11 @@ LaunchWatch::Launch::Launch(LaunchWatch& watch) : watch_(watch) {
     entry_ = watch_.entries_.emplace(watch_.entries_.end());
 }
 
+void LaunchWatch::Launch::done() {
+    const std::lock_guard lock(watch_.mutex_);
+    entry_->pid = 0;
+}
+
 LaunchWatch::Launch::~Launch() {
     const std::lock_guard lock(watch_.mutex_);
     watch_.entries_.erase(entry_);

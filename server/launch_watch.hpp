@@ -23,7 +23,7 @@ class LaunchWatch {
     };
 
 public:
-    static constexpr std::chrono::seconds patience{2};
+    static constexpr std::chrono::milliseconds patience{2000};
 
     // One of them, from before the vfork until the parent goes on.
     class Launch {
@@ -35,6 +35,8 @@ public:
 
         // For the child, in the parent's memory: touches nothing but an atomic number.
         void set_pid(pid_t pid) { entry_->pid = pid; }
+        // It has left that memory, or never came there: nothing happens to it any more.
+        void done();
         [[nodiscard]] bool killed() const { return entry_->killed; }
 
     private:

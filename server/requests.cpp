@@ -389,7 +389,7 @@ void Requests::listen_to_jobs() {
 asio::awaitable<void> Requests::give_credit() {
     for (;;) {
         while (credits_.empty()) co_await credit_due_.wait();
-        co_await sender_.room();
+        co_await sender_.room_for_frames();
         credits_.front()();
         credits_.pop_front();
     }

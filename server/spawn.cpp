@@ -489,6 +489,7 @@ Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const
     ChildSetup setup(plan, account, options.open_files, {control.write.get(), state.get()}, launch);
     const Program program = terminal ? led(plan, options.terminal->typed > 0) : direct(plan);
     const pid_t pid = launcher.start(program.path, program.arguments, stdio, setup);
+    launch.done();
     if (pid < 0) throw_errno("no process for the command");
     if (const auto failure = setup.failure()) {
         wait_for(pid, nullptr, nullptr);

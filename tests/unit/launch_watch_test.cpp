@@ -19,10 +19,9 @@ TEST(LaunchWatch, kills_a_child_that_is_held_up) {
     if (past == 0) {
         for (;;) ::pause();
     }
-    { // its launch is over
-        LaunchWatch::Launch launch(watch);
-        launch.set_pid(past);
-    }
+    LaunchWatch::Launch over(watch);
+    over.set_pid(past);
+    over.done();
     LaunchWatch::Launch launch(watch);
     const pid_t stopped = ::fork();
     if (stopped == 0) {
@@ -34,6 +33,7 @@ TEST(LaunchWatch, kills_a_child_that_is_held_up) {
     ASSERT_EQ(::waitpid(stopped, &status, 0), stopped);
     EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     EXPECT_TRUE(launch.killed());
+    EXPECT_FALSE(over.killed());
     EXPECT_EQ(::waitpid(past, &status, WNOHANG), 0);
     ::kill(past, SIGKILL);
     ::waitpid(past, &status, 0);

@@ -147,14 +147,30 @@ TEST(Outbox, forgets_all_that_was_for_a_connection_that_is_gone) {
     outbox.add(job);
     outbox.push(Ping{});
     outbox.push_frames("frames");
-    EXPECT_GT(outbox.queued(), 6U);
+    EXPECT_EQ(outbox.frames(), 6U);
     outbox.clear();
-    EXPECT_EQ(outbox.queued(), 0U);
+    EXPECT_EQ(outbox.queued() + outbox.frames(), 0U);
     stream.commit(stream.prepare().first(1).size());
     job.on_ready(); // goes nowhere
     EXPECT_FALSE(outbox.next(true));
     outbox.push_frames("frames");
     EXPECT_EQ(outbox.next(true)->frame, "frames");
+}
+
+TEST(Outbox, frames_of_jobs_elsewhere_go_behind_control_messages_and_are_none) {
+    Outbox outbox;
+    outbox.push_frames("frames ");
+    outbox.push(Ping{});
+    outbox.push_frames("and frames");
+    const std::size_t ping = outbox.queued();
+    EXPECT_EQ(outbox.frames(), 17U);
+    EXPECT_EQ(messages_of(*outbox.next(false)), Lines{"ping"});
+    EXPECT_EQ(outbox.next(false)->frame, "frames and frames");
+    outbox.push_soon(Ping{});
+    outbox.push_frames("more");
+    EXPECT_EQ(outbox.next(false)->frame.size(), ping + 4);
+    EXPECT_FALSE(outbox.next(true));
+    EXPECT_EQ(outbox.frames(), 0U);
 }
 
 TEST(Outbox, acknowledgements_that_are_due_go_before_data_and_owed_ones_only_on_demand) {

@@ -25,6 +25,11 @@ asio::awaitable<void> leave_when_there_is_room(Sender& sender, int& left) {
     ++left;
 }
 
+asio::awaitable<void> leave_when_there_is_room_for_frames(Sender& sender, int& left) {
+    co_await sender.room_for_frames();
+    ++left;
+}
+
 // As far as it comes: coroutines that wake one another for nothing would do so for ever.
 void run_some(asio::io_context& context) {
     for (int handlers = 0; handlers < 1000; ++handlers) context.poll_one();
@@ -39,9 +44,12 @@ TEST(Sender, everyone_who_waits_for_room_learns_of_it) {
     const std::string frames(1024 * 1024, 'f');
     outbox.push_frames(frames);
     int left = 0;
-    for (int i = 0; i < 2; ++i) asio::co_spawn(context, leave_when_there_is_room(sender, left), asio::detached);
+    int answered = 0;
+    for (int i = 0; i < 2; ++i) asio::co_spawn(context, leave_when_there_is_room_for_frames(sender, left), asio::detached);
+    asio::co_spawn(context, leave_when_there_is_room(sender, answered), asio::detached);
     run_some(context);
     EXPECT_EQ(left, 0);
+    EXPECT_EQ(answered, 1) << "they hold up nobody else";
     asio::co_spawn(context, sender.run(), asio::detached);
     sender.finish();
     run_some(context);
