@@ -23,16 +23,15 @@ void LaunchWatch::run(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
         kill_stuck();
-        stopping_.wait_for(lock, stop, patience / 4, [] { return false; });
+        stopping_.wait_for(lock, stop, pause_, [] { return false; });
     }
 }
 
 // Nobody has reaped it as long as its entry is there, so that the pid is its own.
 void LaunchWatch::kill_stuck() {
-    const auto now = Clock::now();
     for (Entry& entry : entries_) {
         const pid_t pid = entry.pid;
-        if (pid <= 0 || now - entry.began < patience) continue;
+        if (pid <= 0 || ++entry.looks <= most_looks_) continue;
         entry.killed = true;
         ::kill(pid, SIGKILL);
     }

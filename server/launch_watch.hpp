@@ -2,8 +2,6 @@
 // directory that does not answer, or by whoever may send signals to the user that they have become. One that takes too long is killed.
 #pragma once
 
-#include "common/async.hpp"
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -19,11 +17,14 @@ class LaunchWatch {
     struct Entry {
         std::atomic<pid_t> pid{0}; // 0: there is none yet
         std::atomic<bool> killed{false};
-        Clock::time_point began = Clock::now();
+        int looks = 0; // that have found it
     };
 
 public:
-    static constexpr std::chrono::milliseconds patience{2000};
+    // Whoever is still there at the look after `most_looks` others, with `pause` between two, is killed. Looks are counted, and not the time: where
+    // everything is slow, so are they.
+    explicit LaunchWatch(std::chrono::milliseconds pause = std::chrono::milliseconds(500), int most_looks = 20)
+        : pause_(pause), most_looks_(most_looks) {}
 
     // One of them, from before the vfork until the parent goes on.
     class Launch {
@@ -50,6 +51,8 @@ public:
 private:
     void kill_stuck(); // with the mutex held
 
+    std::chrono::milliseconds pause_;
+    int most_looks_;
     std::mutex mutex_;
     std::condition_variable_any stopping_;
     std::list<Entry> entries_;

@@ -120,7 +120,7 @@ public:
     // To be asked when the child has left our memory. Nothing: it is the program now, or was killed when it was about to be.
     [[nodiscard]] std::optional<Failure> failure() const {
         if (error_ != 0) return Failure{stage_, error_};
-        if (launch_.killed() && stage_ != Stage::execute) return Failure{stage_, ETIMEDOUT};
+        if (launch_.killed() && stage_ != Stage::execute) return Failure{stage_, ETIME};
         return std::nullopt;
     }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <thread>
 
@@ -13,7 +14,7 @@ namespace rc {
 namespace {
 
 TEST(LaunchWatch, kills_a_child_that_is_held_up) {
-    LaunchWatch watch;
+    LaunchWatch watch(std::chrono::milliseconds(10), 5);
     const std::jthread keeper([&](const std::stop_token& stop) { watch.run(stop); });
     const pid_t past = ::fork();
     if (past == 0) {
