@@ -57,6 +57,22 @@ TEST(Sender, everyone_who_waits_for_room_learns_of_it) {
     EXPECT_EQ(sink.bytes, frames);
 }
 
+TEST(Sender, who_answers_waits_while_many_answers_do) {
+    asio::io_context context;
+    Outbox outbox;
+    Written sink;
+    Sender sender(sink, outbox, context.get_executor());
+    for (int i = 0; i < 10'000; ++i) outbox.push(Ping{});
+    int left = 0;
+    for (int i = 0; i < 2; ++i) asio::co_spawn(context, leave_when_there_is_room(sender, left), asio::detached);
+    run_some(context);
+    EXPECT_EQ(left, 0);
+    asio::co_spawn(context, sender.run(), asio::detached);
+    sender.finish();
+    run_some(context);
+    EXPECT_EQ(left, 2);
+}
+
 TEST(Sender, what_nobody_waits_for_goes_all_the_same) {
     asio::io_context context;
     Outbox outbox;
