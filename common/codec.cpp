@@ -63,6 +63,11 @@ void check_terminal(const Exec& exec) {
     }
 }
 
+void check_client(const auto& claim) {
+    if (!valid_job_id(claim.client)) throw Error(ErrorCode::bad_message, "field 'client' is not the name of a client");
+    if (claim.generation == 0) throw Error(ErrorCode::bad_message, "field 'generation' begins at 1");
+}
+
 void check_after(const Exec& exec) {
     if (!exec.after) return;
     if (!valid_job_id(exec.after->job)) throw Error(ErrorCode::bad_message, "field 'after' does not name a job");
@@ -73,7 +78,7 @@ void check_after(const Exec& exec) {
 void check_meaning(const Exec& exec) {
     const bool right = exec.mode == ExecMode::shell ? exec.words == 1 : exec.words > 0;
     if (!right) throw Error(ErrorCode::bad_message, "field 'words' does not fit the mode");
-    if (exec.generation == 0) throw Error(ErrorCode::bad_message, "field 'generation' begins at 1");
+    check_client(exec);
     const bool small =
         exec.limits.stdout_ < limits::smallest_window || (!exec.combine && exec.limits.stderr_ < limits::smallest_window);
     if (small) throw Error(ErrorCode::bad_message, "a first limit is at least " + std::to_string(limits::smallest_window));
@@ -83,7 +88,7 @@ void check_meaning(const Exec& exec) {
 }
 
 void check_meaning(const Attach& attach) {
-    if (attach.generation == 0) throw Error(ErrorCode::bad_message, "field 'generation' begins at 1");
+    check_client(attach);
     if (attach.pty) check_size(*attach.pty);
 }
 

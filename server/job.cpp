@@ -71,18 +71,18 @@ asio::awaitable<void> Job::keep_result() {
 Message Job::attach(JobClient& client, const JobClaim& claim) {
     const Attach& attach = claim.attach;
     if (released_) throw Error(claim.start ? ErrorCode::conflict : ErrorCode::no_such_job, "the job has been released");
-    const bool same = attach.client == client_id_;
-    if (same && attach.generation <= generation_)
+    const bool same = claimant_ != nullptr && attach.client == claimant_->client;
+    const Claimant* known = claimants_.find(attach.client);
+    if (known != nullptr && attach.generation <= known->generation)
         throw Error(ErrorCode::conflict, "a later connection of this client has the job");
     if (claim.start && output_taken()) throw Error(ErrorCode::conflict, "another client has taken output of the job");
     check_offset(StreamName::stdout_, attach.stdout_);
     check_offset(StreamName::stderr_, attach.stderr_);
     if (client_ != nullptr) client_->replaced(same);
-    if (!same) signals_ = 0;
     resume(attach, !same && !claim.start);
     client_ = &client;
-    client_id_ = attach.client;
-    generation_ = attach.generation;
+    claimant_ = &claimants_.call(attach.client);
+    claimant_->generation = attach.generation;
     linger_until(Clock::time_point::max());
     if (exit_) client.ended(*exit_);
     if (claim.start) return started();
@@ -133,7 +133,7 @@ Attached Job::attached() {
     Attached message;
     message.job = facts_.id;
     message.state = finished_ ? JobState::finished : JobState::running;
-    message.signals = signals_;
+    message.signals = claimant_->signals;
     message.stdout_ = sent(StreamName::stdout_);
     message.stderr_ = sent(StreamName::stderr_);
     message.durable = options_.recorded;
@@ -359,9 +359,9 @@ void Job::take_one(const Stop& message, std::span<const std::byte>) {
 }
 
 void Job::take_one(const Signal& message, std::span<const std::byte>) {
-    if (message.number <= signals_) return;
+    if (message.number <= claimant_->signals) return;
     signal(message.name);
-    signals_ = message.number;
+    claimant_->signals = message.number;
 }
 
 void Job::signal(const std::string& name) {

@@ -4,6 +4,7 @@
 #include "common/async.hpp"
 #include "common/job_streams.hpp"
 #include "common/message.hpp"
+#include "server/claimants.hpp"
 #include "server/spawn.hpp"
 
 #include <chrono>
@@ -48,6 +49,9 @@ struct JobOptions {
     std::uint64_t typed{};            // bytes of input before which a command on a terminal does not start
     JobWindows windows;
 };
+
+// Clients that a job remembers.
+inline constexpr std::size_t most_claimants = 64;
 
 using JobMessage = std::variant<Data, Eof, Ack, Stop, Signal, Resize, Keep>;
 
@@ -160,8 +164,8 @@ private:
     Event result_over_;
 
     JobClient* client_ = nullptr; // nobody: it lingers
-    std::string client_id_;       // the process that is or was attached
-    std::uint64_t generation_ = 0;
+    Claimants claimants_{most_claimants};
+    Claimant* claimant_ = nullptr;                         // the one that is or was attached
     Clock::time_point end_due_ = Clock::time_point::max(); // when the end of an output has to be said at the latest
     Clock::time_point linger_end_ = Clock::time_point::max();
     bool released_ = false;
@@ -181,7 +185,6 @@ private:
     std::uint64_t unread_ = 0;   // of it, that nobody has read
     bool held_;                  // the command waits for what was typed before it
     bool input_over_ = false;    // the command on the terminal has ended
-    std::uint64_t signals_ = 0;  // the highest number taken
 };
 
 } // namespace rc

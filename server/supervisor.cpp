@@ -7,6 +7,7 @@
 #include "common/local_channel.hpp"
 #include "common/outbox.hpp"
 #include "common/sender.hpp"
+#include "server/claimants.hpp"
 #include "server/error_message.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
@@ -33,7 +34,6 @@
 #include <cstring>
 #include <ctime>
 #include <exception>
-#include <map>
 #include <optional>
 #include <set>
 #include <variant>
@@ -47,7 +47,6 @@ constexpr int lock_descriptor = 3;
 constexpr int listener_descriptor = 4;
 constexpr std::chrono::seconds retry_pause{1};           // while the disk is full
 constexpr std::chrono::seconds first_patience{10};       // for the client that asked for the job
-constexpr std::size_t most_signallers = 64;              // clients of which it is known which of their signals were taken
 constexpr std::uint64_t last_words = 4 * limits::window; // of a command that was ended: they may go over the limit
 
 // A connection of the daemon's.
@@ -349,8 +348,7 @@ private:
         attached.limits = input_limits(viewer);
         const RecvStream* input = job_->streams().receiver(StreamName::stdin_);
         if (viewer.owns && input != nullptr) attached.stdin_ = input->received();
-        const auto taken = signals_taken_.find(viewer.client);
-        attached.signals = taken != signals_taken_.end() ? taken->second : 0;
+        attached.signals = claimants_.call(viewer.client).signals;
         viewer.outbox.push(attached);
     }
 
@@ -406,12 +404,10 @@ private:
     }
 
     void take(Viewer& viewer, const Signal& message) {
-        const auto found = signals_taken_.find(viewer.client);
-        if (found != signals_taken_.end() && message.number <= found->second) return;
+        std::uint64_t& taken = claimants_.call(viewer.client).signals;
+        if (message.number <= taken) return;
         signal(message.name);
-        if (found == signals_taken_.end() && signals_taken_.size() >= most_signallers)
-            signals_taken_.erase(signals_taken_.begin());
-        signals_taken_[viewer.client] = message.number;
+        taken = message.number;
     }
 
     void take(Viewer& viewer, const Keep& message) {
@@ -465,10 +461,10 @@ private:
     Event room_;    // the spool may have room
     bool full_ = false;
     std::set<ViewerPtr> viewers_;
-    ViewerPtr feeder_;                                   // the latest connection of the client that started the job
-    std::uint64_t generation_ = 0;                       // of that
-    std::map<std::string, std::uint64_t> signals_taken_; // of each client, the highest number
-    std::uint64_t signals_sent_ = 0;                     // to the job
+    ViewerPtr feeder_;             // the latest connection of the client that started the job
+    std::uint64_t generation_ = 0; // of that
+    Claimants claimants_{most_claimants};
+    std::uint64_t signals_sent_ = 0; // to the job
     std::uint64_t holds_ = 0;
     std::array<std::uint64_t, 2> most_acked_{}; // by any client
 };

@@ -687,6 +687,25 @@ def test_signals_taken_are_not_delivered_twice(server: Server) -> None:
         assert client.finish(known).exit["signal"] == "KILL"
 
 
+def test_signals_taken_before_another_client_had_the_job_are_not_delivered_twice(server: Server) -> None:
+    with server.login() as first, server.login() as second, server.login() as third:
+        job = start(first, USR_TRAPS)
+        show(first, job, b"up\n")
+        first.signal(job, 1, "USR1")
+        show(first, job, b"up\nusr1\n")
+        theirs = attach(second, job, 1, OTHER, stdout=8)
+        assert theirs.attached["signals"] == 0
+        second.signal(theirs, 1, "USR2")
+        show(second, theirs, b"up\nusr1\nusr2\n")
+        again = attach(third, theirs)
+        assert again.attached["signals"] == 1
+        third.signal(again, 1, "USR2")
+        third.signal(again, 2, "USR1")
+        show(third, again, b"up\nusr1\nusr2\nusr1\n")
+        assert first.finish(job).error
+        assert refusal(first, again, 1) == "conflict", "a connection from before"
+
+
 @pytest.mark.parametrize("threads", ["1", "4"])
 def test_lingering_jobs_do_not_hold_up_the_servers_end(make_server: Callable[..., Server],
                                                        threads: str) -> None:

@@ -307,7 +307,7 @@ TEST(CodecStrict, what_goes_with_a_terminal) {
 
 TEST(CodecStrict, a_window_has_at_most_65535_rows_and_columns) {
     for (const std::string_view open :
-        {R"({"type":"resize","job":"j",)", R"({"type":"attach","job":"j","client":"","generation":1,"tail":false,"pty":{)"}) {
+        {R"({"type":"resize","job":"j",)", R"({"type":"attach","job":"j","client":"c","generation":1,"tail":false,"pty":{)"}) {
         const std::string close = open.ends_with('{') ? "}}" : "}";
         for (const std::string_view size : {"0", "1", "65535", "65536", "18446744073709551615"}) {
             const std::string_view expected = size.size() > 5 || size == "65536" ? "bad_message" : "";
@@ -328,6 +328,19 @@ TEST(CodecStrict, generations_start_at_1) {
     }
 }
 
+TEST(CodecStrict, clients_have_names_as_jobs_have) {
+    for (const auto& sample : message_samples()) {
+        if (!std::holds_alternative<Exec>(sample.message) && !std::holds_alternative<Attach>(sample.message)) continue;
+        auto header = object(sample.header);
+        for (const std::string& name : {std::string(), std::string("a b"), std::string(".a"), std::string(65, 'a')}) {
+            header["client"] = name;
+            EXPECT_EQ(refused(header, sample.size), "bad_message") << name;
+        }
+        header["client"] = std::string(64, 'a');
+        EXPECT_EQ(refused(header, sample.size), "");
+    }
+}
+
 // The refusal goes back to the peer as a message of its own, so it must be one, however the offending one was made.
 TEST(CodecStrict, texts_of_refusals_fit_into_an_error_message) {
     std::string wide;
@@ -336,7 +349,7 @@ TEST(CodecStrict, texts_of_refusals_fit_into_an_error_message) {
     for (const auto& name : names) {
         for (const auto& [before, after] : std::vector<std::pair<std::string, std::string>>{{R"({"type":")", R"("})"},
                  {R"({"type":"ping",")", R"(":1})"}, {R"({"type":"exec",")", R"(":1})"},
-                 {R"({"type":"attach","job":"j","client":"","generation":1,"pty":{"rows":1,"columns":1,")", R"(":1}})"}}) {
+                 {R"({"type":"attach","job":"j","client":"c","generation":1,"pty":{"rows":1,"columns":1,")", R"(":1}})"}}) {
             // As long as a client that has proved nothing may make it.
             const std::string padding(limits::header_before_proof - before.size() - name.size() - after.size(), 'n');
             for (const auto& header : {before + name + after, before + name + padding + after}) {

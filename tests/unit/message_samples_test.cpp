@@ -29,16 +29,17 @@ std::vector<Sample> make_samples() {
             true, true, {}, {16384, 0}},
         R"({"type":"exec","job":"7f3a","boot":"boot","uptime":5,"client":"client","generation":1,"mode":"argv","words":3,"pty":{"rows":24,"columns":80,"term":"xterm","typed":7},"stdin":true,"combine":true,"state":false,"umask":18,"keep":60,"timeout":10,"wait_eof":true,"durable":true,"detach":true,"limits":{"stdout":16384,"stderr":0}})",
         262144);
-    add(Exec{"j", "", 0, "", 1, ExecMode::shell, 1, {}, false, false, false, {}, 0, {}, false, false, false, {}, {16384, 16384}},
-        R"({"type":"exec","job":"j","boot":"","uptime":0,"client":"","generation":1,"mode":"shell","words":1,"stdin":false,"combine":false,"state":false,"keep":0,"wait_eof":false,"durable":false,"detach":false,"limits":{"stdout":16384,"stderr":16384}})",
+    add(Exec{"j", "", 0, "c", 1, ExecMode::shell, 1, {}, false, false, false, {}, 0, {}, false, false, false, {}, {16384, 16384}},
+        R"({"type":"exec","job":"j","boot":"","uptime":0,"client":"c","generation":1,"mode":"shell","words":1,"stdin":false,"combine":false,"state":false,"keep":0,"wait_eof":false,"durable":false,"detach":false,"limits":{"stdout":16384,"stderr":16384}})",
         2);
-    add(Exec{"j", "", 0, "", 1, ExecMode::shell, 1, {}, false, false, false, {}, 0, {}, false, false, false, After{"i", true},
+    add(Exec{"j", "", 0, "c", 1, ExecMode::shell, 1, {}, false, false, false, {}, 0, {}, false, false, false, After{"i", true},
             {16384, 16384}},
-        R"({"type":"exec","job":"j","boot":"","uptime":0,"client":"","generation":1,"mode":"shell","words":1,"stdin":false,"combine":false,"state":false,"keep":0,"wait_eof":false,"durable":false,"detach":false,"after":{"job":"i","success":true},"limits":{"stdout":16384,"stderr":16384}})",
+        R"({"type":"exec","job":"j","boot":"","uptime":0,"client":"c","generation":1,"mode":"shell","words":1,"stdin":false,"combine":false,"state":false,"keep":0,"wait_eof":false,"durable":false,"detach":false,"after":{"job":"i","success":true},"limits":{"stdout":16384,"stderr":16384}})",
         2);
     add(Attach{"7f3a", "client", 2, 10, 20, false, OutputLimits{30, 40}, WindowSize{1, 2}},
         R"({"type":"attach","job":"7f3a","client":"client","generation":2,"stdout":10,"stderr":20,"tail":false,"limits":{"stdout":30,"stderr":40},"pty":{"rows":1,"columns":2}})");
-    add(Attach{"7f3a", "", 1, {}, {}, true, {}, {}}, R"({"type":"attach","job":"7f3a","client":"","generation":1,"tail":true})");
+    add(Attach{"7f3a", "c", 1, {}, {}, true, {}, {}},
+        R"({"type":"attach","job":"7f3a","client":"c","generation":1,"tail":true})");
     add(Started{"7f3a", 4711, {65536}}, R"({"type":"started","job":"7f3a","pid":4711,"limits":{"stdin":65536}})");
     add(Attached{"7f3a", JobState::running, 1, 2, 3, 4, true, {5}},
         R"({"type":"attached","job":"7f3a","state":"running","stdin":1,"signals":2,"stdout":3,"stderr":4,"durable":true,"limits":{"stdin":5}})");
