@@ -51,7 +51,7 @@ Job::Job(
     const asio::any_io_executor& executor, JobFacts facts, const JobOptions& options, Child child, const OutputLimits& limits)
     : facts_(std::move(facts)), options_(options), child_(std::move(child)), pid_(child_.pid()), streams_(facts_.id),
       output_room_(executor), error_room_(executor), input_ready_(executor), end_asked_(executor), progress_(executor),
-      result_over_(executor), held_(options.typed > 0) {
+      claim_changed_(executor), held_(options.typed > 0) {
     streams_.open_sender(StreamName::stdout_, limits.stdout_, options_.windows.output);
     if (child_.error) streams_.open_sender(StreamName::stderr_, limits.stderr_, options_.windows.error);
     if (child_.input) streams_.open_receiver(StreamName::stdin_, options_.windows.input);
@@ -61,11 +61,6 @@ asio::awaitable<void> Job::run() {
     const auto self = shared_from_this();
     co_await join(collect_output(), feed_input(), enforce_end());
     finish();
-}
-
-asio::awaitable<void> Job::keep_result() {
-    const auto self = shared_from_this();
-    while (!released_ && Clock::now() < linger_end_) co_await result_over_.wait_until(linger_end_);
 }
 
 Message Job::attach(JobClient& client, const JobClaim& claim) {
@@ -153,14 +148,14 @@ void Job::detach(const JobClient& client) {
 void Job::release() {
     released_ = true;
     client_ = nullptr;
-    result_over_.notify();
+    claim_changed_.notify();
     if (!finished_) end(ExitReason::abandoned);
 }
 
 void Job::linger_until(Clock::time_point end) {
     linger_end_ = end;
     end_asked_.notify();
-    result_over_.notify();
+    claim_changed_.notify();
 }
 
 asio::awaitable<void> Job::collect_output() {

@@ -84,8 +84,10 @@ public:
 
     // Runs until the job is finished. Call once; it keeps the job alive.
     asio::awaitable<void> run();
-    // Then: until nobody can want the result any more.
-    asio::awaitable<void> keep_result();
+    // Then: whether somebody can still want the result.
+    [[nodiscard]] bool result_wanted() const { return !released_ && Clock::now() < linger_end_; }
+    // Until another client has the job, or none, or nobody can want the result any more. One coroutine at a time.
+    asio::awaitable<void> claim_change() { co_await claim_changed_.wait_until(linger_end_); }
 
     // Whoever had the job before is told. Returns the answer to the claim, which goes to the client before anything of streams().
     // Throws Error{conflict} if a later connection of that client has it, Error{no_such_job} if it was released, Error{bad_offset}.
@@ -112,6 +114,7 @@ public:
     [[nodiscard]] pid_t pid() const { return pid_; }
     [[nodiscard]] bool command_ended() const { return command_ended_; } // its output may go on
     [[nodiscard]] bool ending() const { return ending_.has_value(); }
+    [[nodiscard]] bool has_client() const { return client_ != nullptr; }
     [[nodiscard]] bool finished() const { return finished_; }
 
 private:
@@ -161,7 +164,7 @@ private:
     Event input_ready_;
     Event end_asked_;
     Event progress_; // of the pumps, for await_exit()
-    Event result_over_;
+    Event claim_changed_;
 
     JobClient* client_ = nullptr; // nobody: it lingers
     Claimants claimants_{most_claimants};

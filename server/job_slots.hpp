@@ -1,6 +1,7 @@
-// How many jobs each key has running. Any thread may call.
+// How many jobs each key has, and all of them. Any thread may call.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <map>
 #include <mutex>
@@ -12,7 +13,7 @@ namespace rc {
 
 class JobSlots {
 public:
-    // A running job's place, for as long as it lives. It must not outlive the slots.
+    // A job's place, for as long as it lives. It must not outlive the slots.
     class Slot {
     public:
         Slot(JobSlots& slots, std::string key) : slots_(&slots), key_(std::move(key)) {}
@@ -35,19 +36,34 @@ public:
             if (count == 0) counts_.erase(key);
             return std::nullopt;
         }
-        ++count;
-        return Slot(*this, key);
+        return taken(key, count);
     }
 
+    // One more, however many there are.
+    Slot add(const std::string& key) {
+        const std::lock_guard lock(mutex_);
+        return taken(key, counts_[key]);
+    }
+
+    [[nodiscard]] std::size_t total() const { return total_; }
+
 private:
+    Slot taken(const std::string& key, std::size_t& count) {
+        ++count;
+        ++total_;
+        return {*this, key};
+    }
+
     void free(const std::string& key) {
         const std::lock_guard lock(mutex_);
         const auto count = counts_.find(key);
         if (--count->second == 0) counts_.erase(count);
+        --total_;
     }
 
     std::mutex mutex_;
     std::map<std::string, std::size_t> counts_;
+    std::atomic<std::size_t> total_{0};
 };
 
 } // namespace rc

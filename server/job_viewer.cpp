@@ -237,7 +237,7 @@ private:
         if (!channel_) ended_ = true;
         for (;;) {
             const bool last = ended_;
-            if (last) look_at_end();
+            if (last && !looked_at_end_) look_at_end();
             if (!copy(last) && last) break;
             co_await changed_.wait();
         }
@@ -245,8 +245,11 @@ private:
         co_await wait_forever();
     }
 
+    // Once: before all is read the job may be removed.
     void look_at_end() {
+        looked_at_end_ = true;
         for (const StreamName name : outputs) spooled_[output_index(name)] = spool_->end(name);
+        if (job_.phase() == JobPhase::finished) end_ = job_.end();
     }
 
     // Whether something is left to be copied; `last`: then nothing will be added any more.
@@ -275,12 +278,8 @@ private:
     }
 
     void finish() {
-        if (job_.phase() == JobPhase::finished) {
-            const JobEnd end = job_.end();
-            streams_.finish_with(end.exit, end.state);
-            return;
-        }
-        streams_.finish_with(to_message(supervisor_lost(), job_.id()));
+        if (end_) streams_.finish_with(end_->exit, end_->state);
+        else streams_.finish_with(to_message(supervisor_lost(), job_.id()));
     }
 
     void refuse(const Error& error) {
@@ -326,6 +325,8 @@ private:
     Message answer_;
     std::optional<SpoolReader> spool_;
     std::array<std::uint64_t, 2> spooled_{}; // how much of each stream there is
+    std::optional<JobEnd> end_;
+    bool looked_at_end_ = false;
     bool combined_ = false;
     bool not_started_ = false; // says the supervisor itself
     bool ended_ = false;       // the supervisor has ended

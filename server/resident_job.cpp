@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 
 #include <exception>
+#include <optional>
 #include <utility>
 
 namespace rc {
@@ -28,10 +29,19 @@ asio::awaitable<void> run_job(std::shared_ptr<Job> job, std::shared_ptr<JobBudge
     residents.jobs.erase(job.get());
 }
 
+// A client that has vanished may never come for it: so long the result takes a place among its key's jobs.
+asio::awaitable<void> keep_result(std::shared_ptr<Job> job, JobSlots& slots) {
+    while (job->result_wanted()) {
+        std::optional<JobSlots::Slot> slot;
+        if (!job->has_client()) slot.emplace(slots.add(job->facts().key_id));
+        co_await job->claim_change();
+    }
+}
+
 asio::awaitable<void> run_and_keep_job(
     std::shared_ptr<Job> job, std::shared_ptr<JobBudget> budget, Service& service, Residents& residents) {
     co_await run_job(job, std::move(budget), residents);
-    co_await job->keep_result();
+    co_await keep_result(job, service.job_slots);
     service.job_table.remove(job->facts().key_id, job->facts().id);
 }
 

@@ -590,6 +590,27 @@ def test_the_result_is_kept_as_long(server: Server) -> None:
     wait_for(lambda: forgotten(server, job), "the result to be forgotten")
 
 
+def test_results_that_nobody_comes_for_count_as_jobs(make_server: Callable[..., Server]) -> None:
+    server = make_server("--max-jobs", "2", "--threads", "2")
+    kept = []
+    for _ in range(2):
+        with server.login() as client:
+            kept.append(client.finish(start(client, COUNT, keep=3600)))
+    with server.login() as client:
+        def refused() -> bool:
+            job = client.finish(client.execute("true"))
+            if job.error:
+                return job.error["code"] == "busy"
+            client.release(job)
+            return False
+
+        wait_for(refused, "both results to count")
+        known = client.finish(attach(client, kept[0]))
+        wait_for(lambda: not refused(), "the one that has a client to count no more")
+        client.release(known)
+        wait_for(lambda: not refused(), "and the one that is not kept any more")
+
+
 def test_another_client_is_not_held_to_what_the_former_one_allowed(server: Server) -> None:
     with server.login() as first, server.login(acks=False) as second:
         job = start(first, "echo one; read x; echo two; read x", stdin=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -12,7 +13,8 @@ from typing import Callable, Iterator
 
 import pytest
 
-from durable import (MakeServer, Runs, attach, detach, directory, fresh_name, gate, go, kill, listed, named,
+import wire
+from durable import (COUNT, NUMBERS, MakeServer, Runs, attach, detach, directory, fresh_name, gate, go, kill, listed, named,
                      nothing_is_left, restarted, runs, wait_until)
 from harness import (AS_ROOT, MAY_HAVE_RUN, NEVER_STARTED, RCMD, Result, Server, base_environment, mark,
                      marked, process, run, run_server, wait_for)
@@ -314,6 +316,22 @@ def test_a_running_job_is_never_too_old(make_server: MakeServer, go: Path) -> No
     wait_for(lambda: set(listed(again)) == {job}, "the other job to be removed")
     go.touch()
     assert attach(again, job).out == b"up\ndown\n"
+
+
+def test_a_job_that_is_removed_while_it_is_read_is_read_to_its_end(make_server: MakeServer) -> None:
+    server = make_server()
+    job = detach(server, f"{COUNT}; exit 3")
+    wait_until(server, job, "finished")
+    small = {"stdout": 65536, "stderr": 65536}
+    with server.login(acks=False) as client:
+        known = client.attach(wire.Job(job, limits=small), "a", 1)
+        client.until(lambda: len(known.out) == 65536)
+        shutil.rmtree(directory(server.place, job))
+        client.acks = True
+        client.grant(known, "stdout", 1 << 20)
+        client.finish(known)
+    assert known.error is None, known.error
+    assert (known.out, known.exit["code"]) == (NUMBERS, 3)
 
 
 # Rubbish
