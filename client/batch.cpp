@@ -54,7 +54,7 @@ private:
         if (problem) {
             link_.abandon();
             co_await link_.flush();
-            throw Failure(*problem);
+            throw Failure(problem->code(), problem->what(), asked_ ? problem->ran() : Ran::no, problem->status());
         }
         if (ended_by_ && !complete_ && status_ == 0) status_ = 128 + *ended_by_; // lines that were never run are no success
         if (link_.failure() && !loss_explained_) {
@@ -103,6 +103,7 @@ private:
         const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
         if (one_by_one() && !jobs_.empty()) job->after = After{jobs_.back()->id(), !options_.keep_going};
         jobs_.push_back(job);
+        asked_ = true;
         link_.start_or_fail(job);
         jobs_changed_.notify();
     }
@@ -199,6 +200,7 @@ private:
     Event room_;
     Event stop_;
     std::deque<std::shared_ptr<RemoteJob>> jobs_; // in the order of the lines; the first one's output is being delivered
+    bool asked_ = false;                          // for any job
     bool stopped_ = false;
     bool loss_explained_ = false; // by the line of a job that it ended
     bool all_started_ = false;

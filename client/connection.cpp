@@ -57,7 +57,7 @@ asio::awaitable<void> Connection::secure(const Key& key, const std::string& user
         throw Failure("auth_failed",
             "authentication failed: the server does not know the key '" + key.id +
                 "', knows another one by that name, or is not the host it claims to be; to let this key in, add the line "
-                "that 'rcmd keygen --line' prints to authorized_keys there");
+                "that 'rcmd keygen --line' prints (with -f FILE for another key than the usual one) to authorized_keys there");
     }
     boot = challenge.boot;
     uptime = challenge.uptime;

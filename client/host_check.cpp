@@ -5,8 +5,6 @@
 #include "client/reporter.hpp"
 #include "common/bytes.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <exception>
 
@@ -16,18 +14,6 @@ namespace {
 
 constexpr std::chrono::seconds lock_patience{5}; // each holds the lock for less than a millisecond
 constexpr std::chrono::milliseconds lock_pause{5};
-
-// A word as a shell reads it back.
-std::string shell_word(const std::string& text) {
-    constexpr std::string_view harmless = "/._-+,@%:";
-    const auto plain = [&](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || harmless.find(c) != harmless.npos;
-    };
-    if (std::ranges::all_of(text, plain)) return text;
-    std::string word = "'";
-    for (const char c : text) word.append(c == '\'' ? "'\\''" : std::string(1, c));
-    return word.append(1, '\'');
-}
 
 // What removes the lines of one file.
 std::string removal(const std::vector<KnownHost>& lines) {

@@ -15,6 +15,8 @@
 #include <fcntl.h>
 
 #include <cstdlib>
+#include <iostream>
+#include <limits>
 #include <memory>
 
 namespace rc {
@@ -86,8 +88,10 @@ std::optional<int> run_parser(CLI::App& app, const std::function<void()>& parse)
         parse();
         return std::nullopt;
     } catch (const CLI::ParseError& error) {
-        if (error.get_exit_code() == 0) return app.exit(error);
-        refuse_words(error.what());
+        if (error.get_exit_code() != 0) refuse_words(error.what());
+        const int status = app.exit(error);
+        if (!std::cout.flush()) throw Failure("output", "cannot write to stdout");
+        return status;
     }
 }
 
@@ -194,7 +198,7 @@ void add_keep_option(CLI::App& app, Settings& given, const std::string& descript
 
 void add_status_fd_option(CLI::App& app, ClientOptions& options) {
     app.add_option("--status-fd", options.status_fd, "Write a JSON line for each event to this descriptor")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0, std::numeric_limits<int>::max()))
         ->type_name("N");
 }
 

@@ -53,6 +53,12 @@ std::size_t columns_of_terminal() {
     return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0 ? window.ws_col : usual_columns;
 }
 
+// What runs in the background leaves the terminal to others.
+bool has_terminal() {
+    const pid_t front = ::tcgetpgrp(STDERR_FILENO);
+    return front < 0 || front == ::getpgrp();
+}
+
 void put(const std::string& text) { write_all(STDERR_FILENO, as_bytes(text)); }
 
 } // namespace
@@ -82,6 +88,7 @@ asio::awaitable<void> ProgressBar::draw() {
 }
 
 void ProgressBar::draw_line() {
+    if (!has_terminal()) return;
     const std::scoped_lock lock(mutex_);
     const copy::Progress::State state = progress_.state();
     const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
@@ -91,7 +98,7 @@ void ProgressBar::draw_line() {
 }
 
 void ProgressBar::finish() {
-    if (!shown_) return;
+    if (!shown_ || !has_terminal()) return;
     draw_line();
     put("\n");
     drawn_ = false;

@@ -133,12 +133,18 @@ private:
     // To the state `line`, unless there is none.
     asio::awaitable<void> read_line() {
         while (is_editing() && !leaving_ && !link_.failure()) {
-            if (!typed_.pending().empty()) typed_.drop(editor_->feed(typed_.pending()));
+            if (!typed_.pending().empty() && !enter_waits()) typed_.drop(editor_->feed(typed_.pending()));
             else co_await wait_at_prompt();
         }
         terminal_.on_continued = [] {};
         if (editor_->state() == LineEditor::State::end_of_input) leave_by_end_of_input();
         if (is_editing()) give_up_line("");
+    }
+
+    // Enter behind a Tab is meant for the line that the Tab makes.
+    bool enter_waits() const {
+        const std::string_view keys = typed_.pending();
+        return editor_->state() == LineEditor::State::completing && (keys.starts_with('\r') || keys.starts_with('\n'));
     }
 
     bool is_editing() const {
@@ -150,7 +156,12 @@ private:
             leaving_ = true;
             co_return;
         }
-        co_await race(typed_.wait(), take_signal(), take_size(), link_ended_.wait(), complete());
+        co_await race(take_key(), take_signal(), take_size(), link_ended_.wait(), complete());
+    }
+
+    asio::awaitable<void> take_key() {
+        if (enter_waits()) co_await wait_forever();
+        else co_await typed_.wait();
     }
 
     asio::awaitable<void> complete() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdio>
 
 namespace rc {
@@ -129,6 +130,17 @@ std::string escape(std::string_view text, std::size_t most) {
         rest.remove_prefix(sequence.size());
     }
     return cut ? out + "…" : out;
+}
+
+std::string shell_word(std::string_view text) {
+    constexpr std::string_view harmless = "/._-+,@%:";
+    const auto plain = [&](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || harmless.find(c) != harmless.npos;
+    };
+    if (!text.empty() && std::ranges::all_of(text, plain)) return std::string(text);
+    std::string word = "'";
+    for (const char c : text) word.append(c == '\'' ? "'\\''" : std::string(1, c));
+    return word.append(1, '\'');
 }
 
 std::string escape_json(std::string_view json) {

@@ -41,7 +41,10 @@ inline constexpr std::size_t longest_quote = 64;
 // are taken; what was cut is shown as …
 std::string escape(std::string_view text, std::size_t most = 4096);
 
-// The same for serialized JSON without line breaks: those characters, which only its strings can have, become \u009b and so on,
+// `text` as a word that a shell reads back.
+std::string shell_word(std::string_view text);
+
+// The same as escape() for serialized JSON without line breaks: those characters, which only its strings can have, become \u009b and so on,
 // bytes that are not UTF-8 the replacement character.
 std::string escape_json(std::string_view json);
 

@@ -48,8 +48,8 @@ std::string read_guarded(const std::filesystem::path& file, mode_t forbidden, st
     if (status.st_uid != ::geteuid() && status.st_uid != 0) fail(file, "belongs to somebody else");
     if ((status.st_mode & forbidden) != 0) {
         const mode_t mode = status.st_mode & 07777U;
-        fail(
-            file, "mode " + octal(mode) + " gives others too much; run: chmod " + octal(mode & ~forbidden) + " " + file.string());
+        fail(file, "mode " + octal(mode) + " gives others too much; run: chmod " + octal(mode & ~forbidden) + " " +
+                       shell_word(file.string()));
     }
     if (static_cast<std::size_t>(status.st_size) > most) fail(file, "larger than " + std::to_string(most) + " bytes");
     std::string content(static_cast<std::size_t>(status.st_size), '\0');

@@ -46,6 +46,15 @@ std::string current_state() {
     return state;
 }
 
+// stderr has been closed, so that the shell does not complain where this program cannot be run.
+int say_too_large() {
+    const Descriptor terminal(::open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    constexpr std::string_view text = "rcmd: the environment takes more than 256 KiB: the next command will not find what this "
+                                      "one changed of it, nor its directory\n";
+    if (terminal.is_open()) write_all(terminal.get(), as_bytes(text));
+    return 1;
+}
+
 // Anybody who runs as the user could have written it.
 bool well_formed(std::string_view state) {
     if (!state.starts_with('/')) return false;
@@ -79,7 +88,8 @@ int write_state(std::string_view self) {
     std::string path(self.substr(0, self.size() - program.size()));
     path.append("fd/").append(std::to_string(state_descriptor));
     std::string state = current_state();
-    if (state.empty() || state.size() > limits::state_body) return 1;
+    if (state.empty()) return 1;
+    if (state.size() > limits::state_body) return say_too_large();
     state += '\0'; // an empty string: nothing is missing
     const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     return file.is_open() && write_all(file.get(), as_bytes(state)) == 0 ? 0 : 1;

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <iostream>
 
 namespace rc {
 
@@ -166,7 +167,10 @@ std::optional<int> parse_options(
         app.parse(argc, argv);
         read_config(app, config);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
+        if (app.exit(error) != 0) return 2;
+        if (std::cout.flush()) return 0;
+        std::fputs("rcmd-server: cannot write to stdout\n", stderr);
+        return 1;
     } catch (const Error& error) {
         std::fprintf(stderr, "rcmd-server: %s\n", error.what());
         return 2;

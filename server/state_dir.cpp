@@ -33,7 +33,8 @@ void check_ours(const std::filesystem::path& directory) {
     if (status.st_uid != ::geteuid())
         throw Error(ErrorCode::internal, directory.string() + ": belongs to somebody else; choose another --state-dir");
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        throw Error(ErrorCode::internal, directory.string() + ": others can write it; run: chmod go-w " + directory.string());
+        throw Error(
+            ErrorCode::internal, directory.string() + ": others can write it; run: chmod go-w " + shell_word(directory.string()));
 }
 
 // A process that a daemon was starting when it was killed shares the lock until it executes its program.

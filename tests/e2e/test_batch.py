@@ -202,6 +202,16 @@ def test_lines_that_a_signal_kept_from_running_are_no_success(server: Server, tm
     assert not trace.exists()
 
 
+def test_when_no_line_can_be_read_no_command_was_started(server: Server, tmp_path: Path) -> None:
+    directory = os.open(tmp_path, os.O_RDONLY)
+    try:
+        result = server.rcmd(options=["--batch"], stdin=directory)
+    finally:
+        os.close(directory)
+    assert result.code == 255 and "Is a directory" in result.message
+    assert "the command was not started" in result.message
+
+
 def test_a_batch_without_a_server_is_255(server: Server) -> None:
     environment = base_environment(server.place.home)
     result = run(RCMD, "--batch", "127.0.0.1:1", input=b"echo x\n", env=environment)

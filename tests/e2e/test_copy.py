@@ -9,6 +9,7 @@ import pty
 import pwd
 import re
 import select
+import shlex
 import shutil
 import socket
 import stat
@@ -20,6 +21,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
+import pexpect
 import pytest
 
 from accounts import USER, can_have_mounts_of_its_own, with_accounts
@@ -1094,6 +1096,19 @@ def test_a_bar_on_a_narrow_terminal(server: Server, tmp_path: Path, way: str, co
     text = seen.decode()  # nothing else, also where it is cut
     drawn = [line for line in text.replace("\x1b[K", "").replace("\n", "\r").split("\r") if line]
     assert all(len(line) <= columns for line in drawn) and "\x1b" not in text.replace("\x1b[K", "")
+
+
+@each_way
+def test_no_bar_in_the_background(server: Server, tmp_path: Path, way: str) -> None:
+    source, target = random_file(tmp_path / "source", 4 * MIB), folder(tmp_path / "target")
+    with slowly(server) as proxy:
+        words = shlex.join([RCMD, *words_for(proxy, way, [source], target)])
+        shell = pexpect.spawn("bash", ["-c", f"set -m; {words} & wait $!; echo status $?"], encoding="utf-8", timeout=SLOW,
+                              env=base_environment(server.place.home))
+        shell.expect(pexpect.EOF)
+        shell.close()
+    assert "%" not in shell.before and shell.before.endswith("status 0\r\n")
+    assert digest(target / "source") == digest(source)
 
 
 def test_q_draws_no_bar(server: Server, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Iterator
 
 import pytest
 
-from harness import RCMD, Server, base_environment, mark, marked, process, run, wait_for
+from harness import RCMD, RCMD_SERVER, Server, base_environment, mark, marked, process, run, wait_for
 
 SMALL = "echo x; exit 0"
 LARGE = "head -c 3000000 /dev/zero"
@@ -178,3 +178,14 @@ def test_a_stop_that_no_shell_could_undo_is_none(server: Server) -> None:
         wait_for(lambda: not pending(client.pid, signal.SIGTSTP), "the signal to be taken")
         client.send_signal(signal.SIGUSR1)
         assert client.wait(60) == 5
+
+@pytest.mark.parametrize("words", [[RCMD, "-V"], [RCMD, "--help"], [RCMD, "cp", "--help"], [RCMD, "keygen", "-h"]], ids=lambda words: words[-1])
+def test_help_that_cannot_be_written_is_255(full: int, words: list[str]) -> None:
+    result = run(*words, stdout=full)
+    assert result.code == 255 and result.message.startswith("rcmd: cannot write to stdout")
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_help_of_the_server_that_cannot_be_written_is_1(full: int, option: str) -> None:
+    result = run(RCMD_SERVER, option, stdout=full)
+    assert result.code == 1 and result.message.startswith("rcmd-server: cannot write to stdout")

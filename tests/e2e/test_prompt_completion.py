@@ -208,6 +208,16 @@ def test_typing_goes_on_after_tab_without_losing_a_key(server: Server, tmp_path:
             screen.expect_last(AT_PROMPT)
 
 
+def test_enter_right_behind_tab_runs_the_completed_line(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "unique.txt").write_text("found\n")
+    with inside(server, tmp_path) as screen:
+        for end in ("\n", "\r"):
+            screen.paste(f"cat uni\t{end}")
+            screen.expect("^found$")
+            screen.expect_last(AT_PROMPT)
+            screen.keys("C-l")
+
+
 def test_a_tab_in_what_a_command_reads_is_a_tab(server: Server, tmp_path: Path) -> None:
     with inside(server, tmp_path) as screen:
         screen.enter("echo up; cat > got")

@@ -184,6 +184,13 @@ def test_a_large_environment_lasts(screen: Screen) -> None:
     assert screen.ask("echo ${#V}") == ["100000"]
 
 
+def test_what_is_too_large_to_last_is_said(screen: Screen) -> None:
+    screen.ask("cd /")
+    [said] = screen.ask("for n in 1 2 3; do export V$n=$(head -c 100000 /dev/zero | tr '\\0' x); done; cd /tmp")
+    assert said.startswith("rcmd: the environment takes more than 256 KiB")
+    assert screen.rows()[-1] == "127.0.0.1:/>"
+
+
 def test_the_command_is_recognized_in_ps(screen: Screen) -> None:
     shown = "".join(screen.ask("ps -ww -o args= -p $$; echo the command"))
     assert "ps -ww -o args= -p $$; echo the command" in shown

@@ -67,6 +67,14 @@ TEST(ReadGuarded, refuses_modes_with_any_forbidden_bit_and_says_what_to_do) {
     }
 }
 
+TEST(ReadGuarded, says_what_to_do_as_a_shell_reads_it) {
+    const Scratch scratch;
+    const auto file = scratch.file("Alice's key", "x", 0644);
+    const std::string text = text_of_refusal(file, 077, 100);
+    EXPECT_TRUE(text.ends_with("/Alice'\\''s key'")) << text;
+    EXPECT_NE(text.find("chmod 0600 '/"), std::string::npos) << text;
+}
+
 TEST(ReadGuarded, takes_regular_files_only) {
     const Scratch scratch;
     fs::create_directory(scratch / "folder");
