@@ -19,6 +19,26 @@
 
 namespace rc {
 
+namespace {
+
+// Returns if that does not end the program; then the signal is caught and held back as before.
+void raise_by_default(int number) {
+    struct sigaction by_default {};
+    struct sigaction before {};
+    by_default.sa_handler = SIG_DFL;
+    ::sigaction(number, &by_default, &before);
+    ::raise(number);
+    sigset_t set;
+    sigset_t mask;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    ::pthread_sigmask(SIG_UNBLOCK, &set, &mask); // here at the latest
+    ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+    ::sigaction(number, &before, nullptr);
+}
+
+} // namespace
+
 Input::Input(const asio::any_io_executor& executor, int fd) : fd_(fd) {
     const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
     if (epoll < 0) return;
@@ -93,29 +113,11 @@ void unblock_signals() {
     ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
-void stop_by_terminal() {
-    struct sigaction by_default {};
-    struct sigaction before {};
-    by_default.sa_handler = SIG_DFL;
-    ::sigaction(SIGTSTP, &by_default, &before);
-    ::raise(SIGTSTP);
-    sigset_t set;
-    sigset_t mask;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTSTP);
-    ::pthread_sigmask(SIG_UNBLOCK, &set, &mask); // here at the latest
-    ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
-    ::sigaction(SIGTSTP, &before, nullptr);
-}
+void stop_by_terminal() { raise_by_default(SIGTSTP); }
 
 void die_of(int number) {
     restore_terminal();
-    std::signal(number, SIG_DFL);
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-    ::raise(number);
+    raise_by_default(number);
 }
 
 } // namespace rc
