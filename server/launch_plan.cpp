@@ -5,6 +5,7 @@
 #include "common/error.hpp"
 #include "server/command_state.hpp"
 #include "server/complete.hpp"
+#include "server/program_search.hpp"
 
 #include <sys/stat.h>
 
@@ -48,42 +49,26 @@ void add_requested(Environment& environment, const std::vector<std::string>& req
     }
 }
 
-enum class Found { nothing, not_executable, executable };
-
-Found look_at(const std::string& path) {
+bool is_program(const std::string& path) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return Found::nothing;
-    if (!S_ISREG(status.st_mode)) return Found::not_executable;
-    return (status.st_mode & 0111U) != 0 ? Found::executable : Found::not_executable;
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111U) != 0;
 }
 
-// As execvp(3) does, in the PATH of the job. What has a slash is left to the kernel, which sees it from the job's directory
-// and with the job's rights.
-std::string find_program(const std::string& name, std::string_view path) {
-    if (name.find('/') != std::string::npos) return name;
-    if (name.empty()) throw Error(ErrorCode::not_found, "a command without a name: command not found");
-    Found best = Found::nothing;
-    while (!path.empty()) {
-        const std::size_t end = std::min(path.find(':'), path.size());
-        std::string candidate = std::string(path.substr(0, end)) + '/' + name;
-        const Found found = candidate.front() == '/' ? look_at(candidate) : Found::nothing;
-        if (found == Found::executable) return candidate;
-        best = std::max(best, found);
-        path.remove_prefix(std::min(end + 1, path.size()));
-    }
-    if (best == Found::not_executable) throw Error(ErrorCode::not_executable, escape(name, 256) + ": permission denied");
-    throw Error(ErrorCode::not_found, escape(name, 256) + ": command not found");
+// What has a slash is left to the kernel, which sees it from the job's directory.
+void plan_program(LaunchPlan& plan, const ExecRequest& request, std::string_view path) {
+    plan.program = request.words.front();
+    plan.places = places_of(plan.program, path);
+    if (plan.program.empty()) throw Error(ErrorCode::not_found, "a command without a name: command not found");
+    if (plan.places.empty()) throw Error(ErrorCode::not_found, escape(plan.program, 256) + ": command not found");
+    plan.arguments.assign(request.words.begin() + 1, request.words.end());
 }
-
-// A process of this host itself, in a mode of its own.
-constexpr auto own_program = "/proc/self/exe";
 
 std::string find_sftp_server(const std::filesystem::path& given) {
     // Where distributions have it.
     std::vector<std::string> places{"/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server",
         "/usr/libexec/sftp-server", "/usr/lib/ssh/sftp-server"};
     if (!given.empty()) places = {given.string()};
-    const auto found = std::ranges::find(places, Found::executable, look_at);
+    const auto found = std::ranges::find_if(places, is_program);
     if (found != places.end()) return *found;
     const std::string missing = given.empty() ? "sftp-server" : "program " + given.string();
     throw Error(ErrorCode::unsupported,
@@ -129,11 +114,9 @@ LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const 
     switch (exec.mode) {
     case ExecMode::shell: plan_shell(plan, request, account); break;
     case ExecMode::subsystem: plan_subsystem(plan, exec, request, sftp_server); break;
-    case ExecMode::argv:
-        plan.program = find_program(request.words.front(), environment["PATH"]);
-        plan.arguments.assign(request.words.begin() + 1, request.words.end());
-        break;
+    case ExecMode::argv: plan_program(plan, request, environment["PATH"]); break;
     }
+    if (plan.places.empty()) plan.places = {plan.program};
     plan.any_directory = request.directory.empty();
     plan.directory = plan.any_directory ? account.home : request.directory;
     for (const auto& [name, value] : environment) plan.environment.emplace_back(name).append(1, '=').append(value);

@@ -15,7 +15,8 @@
 namespace rc {
 
 struct LaunchPlan {
-    std::string program;                  // a path
+    std::string program;                  // as the request or the account names it
+    std::vector<std::string> places;      // its paths: it is the first of them that can be executed
     std::vector<std::string> arguments;   // without the program
     std::vector<std::string> environment; // NAME=VALUE, complete
     std::string directory;
@@ -31,11 +32,14 @@ struct Requester {
     std::string address; // ADDR:PORT
 };
 
+// This program itself, in a mode of its own.
+inline constexpr const char* own_program = "/proc/self/exe";
+
 // The subsystem that speaks SFTP: a program of this host, whose arguments are those of the request.
 inline constexpr std::string_view sftp_subsystem = "sftp";
 
 // `sftp_server` is the program of that; empty: it is looked for in the usual places. Throws Error{forbidden} for an environment
-// name that is reserved, Error{not_found, not_executable} for a program of mode argv, Error{unsupported} for a subsystem that is
+// name that is reserved, Error{not_found} for a program of mode argv that can be nowhere, Error{unsupported} for a subsystem that is
 // not offered, or not in that way.
 LaunchPlan make_launch_plan(const Exec& exec, const ExecRequest& request, const Account& account, const Requester& requester,
     const std::filesystem::path& sftp_server);

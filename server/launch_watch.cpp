@@ -1,8 +1,23 @@
 #include "server/launch_watch.hpp"
 
 #include <csignal>
+#include <fstream>
+#include <string>
 
 namespace rc {
+
+namespace {
+
+// As proc(5) says: behind the name, which may hold anything.
+bool is_stopped(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string line;
+    std::getline(file, line);
+    const std::size_t state = line.rfind(") ");
+    return state != std::string::npos && (line.compare(state, 3, ") T") == 0 || line.compare(state, 3, ") t") == 0);
+}
+
+} // namespace
 
 LaunchWatch::Launch::Launch(LaunchWatch& watch) : watch_(watch) {
     const std::lock_guard lock(watch_.mutex_);
@@ -31,7 +46,10 @@ void LaunchWatch::run(const std::stop_token& stop) {
 void LaunchWatch::kill_stuck() {
     for (Entry& entry : entries_) {
         const pid_t pid = entry.pid;
-        if (pid <= 0 || ++entry.looks <= most_looks_) continue;
+        if (pid <= 0) continue;
+        ++entry.looks;
+        const bool stuck = entry.looks > most_looks_ || (entry.looks > 1 && is_stopped(pid));
+        if (!stuck) continue;
         entry.killed = true;
         ::kill(pid, SIGKILL);
     }

@@ -22,7 +22,7 @@ class LaunchWatch {
 
 public:
     // Whoever is still there at the look after `most_looks` others, with `pause` between two, is killed. Looks are counted, and not the time: where
-    // everything is slow, so are they.
+    // everything is slow, so are they. One that somebody has stopped will not get any further: it is killed at the second look.
     explicit LaunchWatch(std::chrono::milliseconds pause = std::chrono::milliseconds(500), int most_looks = 20)
         : pause_(pause), most_looks_(most_looks) {}
 

@@ -4,8 +4,10 @@
 #include "common/bytes.hpp"
 #include "common/error.hpp"
 #include "server/command_state.hpp"
+#include "server/launch_penalties.hpp"
 #include "server/launch_watch.hpp"
 #include "server/process_session.hpp"
+#include "server/program_search.hpp"
 #include "server/terminal.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -230,7 +232,8 @@ class VforkLauncher : public process::posix::default_launcher {
 public:
     // The pid, or -1 with errno set. The child has left our memory then: it is the program, or it has failed and ended.
     template <class... Inits>
-    pid_t start(const process::filesystem::path& program, const std::vector<std::string>& arguments, Inits&... inits) {
+    pid_t start(const std::vector<std::string>& places, const process::filesystem::path& program,
+        const std::vector<std::string>& arguments, Inits&... inits) {
         namespace hooks = process::posix::detail;
         const char* const* argv = build_argv_(program, arguments);
         error_code error = hooks::on_setup(*this, program, argv, inits...);
@@ -239,7 +242,7 @@ public:
         pid = ::__vfork();
         if (pid != 0) return pid;
         error = hooks::on_exec_setup(*this, program, argv, inits...);
-        if (!error) ::execve(program.c_str(), const_cast<char* const*>(argv), const_cast<char* const*>(env));
+        if (!error) errno = execute_first(places, const_cast<char* const*>(argv), const_cast<char* const*>(env));
         hooks::on_exec_error(*this, program, argv, error, inits...);
         ::_exit(127); // not exit(): nothing of the daemon's may run twice
     }
@@ -247,18 +250,19 @@ public:
 
 // What is executed for that plan: the program itself, or the terminal's leader, which will execute it.
 struct Program {
-    std::string path;
+    std::string name;
+    std::vector<std::string> places;
     std::vector<std::string> arguments;
 };
 
-Program direct(const LaunchPlan& plan) { return {plan.program, plan.arguments}; }
+Program direct(const LaunchPlan& plan) { return {plan.program, plan.places, plan.arguments}; }
 
 Program led(const LaunchPlan& plan, bool held) {
     std::string options;
     if (held) options += leader_holds;
     if (plan.state) options += leader_keeps_state;
     if (options.empty()) options += '-';
-    Program program{"/proc/self/exe", {std::string(terminal_verb), options, plan.program}};
+    Program program{own_program, {own_program}, {std::string(terminal_verb), options, plan.program}};
     program.arguments.insert(program.arguments.end(), plan.arguments.begin(), plan.arguments.end());
     return program;
 }
@@ -284,7 +288,7 @@ ErrorCode code_of(const Failure& failure) {
     case Stage::directory: throw Error(code_of(failure), escape(plan.directory, 256) + ": " + reason);
     case Stage::execute:
         if (leader) throw Error(ErrorCode::internal, "the user must be able to execute rcmd-server for a terminal: " + reason);
-        throw Error(code_of(failure), escape(plan.program, 256) + ": " + reason);
+        throw Error(code_of(failure), escape(plan.program, 256) + ": " + why_not_executed(plan.program, failure.error));
     case Stage::account: throw Error(code_of(failure), "the user could not be changed: " + reason);
     case Stage::setup: break;
     }
@@ -468,7 +472,20 @@ Connections make_terminal(const SpawnOptions& options, const Account& account) {
 
 void prepare_to_spawn() { static_cast<void>(nothing()); }
 
+namespace {
+
+// Root's are held up by nobody but root.
+void check_penalty(const Account& account) {
+    const auto wait = account.uid == 0 ? std::nullopt : launch_penalties().wait_of(account.uid, Clock::now());
+    if (!wait) return;
+    throw Error(ErrorCode::busy, "a process of this user took too long to start and was killed; the next may be started in " +
+                                     std::to_string(wait->count()) + " s");
+}
+
+} // namespace
+
 Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options) {
+    check_penalty(account);
     const bool terminal = options.terminal.has_value();
     Connections made = terminal ? make_terminal(options, account) : make_pipes(options);
     Pipe control;
@@ -488,8 +505,9 @@ Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const
     LaunchWatch::Launch launch(launch_watch());
     ChildSetup setup(plan, account, options.open_files, {control.write.get(), state.get()}, launch);
     const Program program = terminal ? led(plan, options.terminal->typed > 0) : direct(plan);
-    const pid_t pid = launcher.start(program.path, program.arguments, stdio, setup);
+    const pid_t pid = launcher.start(program.places, program.name, program.arguments, stdio, setup);
     launch.done();
+    if (launch.killed()) launch_penalties().note_stuck(account.uid, Clock::now());
     if (pid < 0) throw_errno("no process for the command");
     if (const auto failure = setup.failure()) {
         wait_for(pid, nullptr, nullptr);

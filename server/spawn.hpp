@@ -99,7 +99,7 @@ struct SpawnOptions {
 void prepare_to_spawn();
 
 // Starts `plan` as `account`, which must be this process's own unless that is root's. Throws Error{no_directory, not_found,
-// not_executable, too_large, internal}: then no process is left; nor with Error{outcome_unknown}, but the program may have run.
+// not_executable, too_large, busy, internal}: then no process is left; nor with Error{outcome_unknown}, but the program may have run.
 Child spawn(
     const boost::asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options);
 

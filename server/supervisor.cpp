@@ -9,6 +9,7 @@
 #include "common/sender.hpp"
 #include "server/claimants.hpp"
 #include "server/error_message.hpp"
+#include "server/launch_plan.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
 #include "server/outputs.hpp"
@@ -510,7 +511,7 @@ pid_t start_supervisor(const JobDirectory& directory, const JobClaimed& claimed,
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     pid_t pid = -1;
-    const int problem = ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments.data(), environ);
+    const int problem = ::posix_spawn(&pid, own_program, &actions, &attributes, arguments.data(), environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (problem != 0) throw Error(ErrorCode::internal, std::string("no process for the job: ") + std::strerror(problem));

@@ -3,6 +3,7 @@
 #include "common/bytes.hpp"
 #include "common/descriptor.hpp"
 #include "server/command_state.hpp"
+#include "server/program_search.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -104,9 +106,9 @@ private:
         std::vector<char*> arguments;
         for (std::string& word : command_) arguments.push_back(word.data());
         arguments.push_back(nullptr);
-        ::execv(arguments.front(), arguments.data());
-        const int problem = errno;
-        const std::string text = escape(command_.front(), 256) + ": " + std::strerror(problem) + '\n';
+        const char* const path = std::getenv("PATH");
+        const int problem = execute_first(places_of(command_.front(), path == nullptr ? "" : path), arguments.data(), environ);
+        const std::string text = escape(command_.front(), 256) + ": " + why_not_executed(command_.front(), problem) + '\n';
         write_all(STDERR_FILENO, as_bytes(text));
         ::_exit(problem == ENOENT || problem == ENOTDIR ? not_found : not_executable);
     }

@@ -207,61 +207,35 @@ TEST(LaunchPlan, names_of_the_servers_are_refused) {
     EXPECT_EQ(refused(ExecMode::shell, {"true"}, {"A=RCMD_JOB=1"}), "");
 }
 
-class LaunchPlanArgv : public testing::Test {
-protected:
-    LaunchPlanArgv() {
-        for (const auto* folder : {"one", "two", "three"}) std::filesystem::create_directory(scratch / folder);
-        scratch.file("one/here", "", 0755);
-        scratch.file("two/here", "", 0755);
-        scratch.file("two/there", "", 0755);
-        scratch.file("one/both", "", 0644);
-        scratch.file("two/both", "", 0755);
-        scratch.file("two/data", "", 0644);
-        path =
-            "PATH=" + (scratch / "one").string() + ':' + (scratch / "two").string() + ':' + (scratch / "no-such-folder").string();
-    }
-
-    Scratch scratch;
-    std::string path;
-};
-
-TEST_F(LaunchPlanArgv, a_program_with_a_slash_stands_as_it_is) {
+TEST(LaunchPlan, a_program_with_a_slash_stands_as_it_is) {
     const LaunchPlan made = plan(ExecMode::argv, {"/bin/sh", "-c", "", "a b", "$X", "--"});
-    EXPECT_EQ(made.program, "/bin/sh");
+    EXPECT_EQ(made.places, Words{"/bin/sh"});
     EXPECT_EQ(made.arguments, (Words{"-c", "", "a b", "$X", "--"}));
-    const LaunchPlan relative = plan(ExecMode::argv, {"./here"}, {}, (scratch / "one").string());
-    EXPECT_EQ(relative.program, "./here") << "from the job's directory";
+    const LaunchPlan relative = plan(ExecMode::argv, {"./here"});
+    EXPECT_EQ(relative.places, Words{"./here"}) << "from the job's directory";
     EXPECT_EQ(relative.arguments, Words{});
 }
 
-TEST_F(LaunchPlanArgv, a_program_is_searched_in_the_path_of_the_request) {
-    EXPECT_EQ(plan(ExecMode::argv, {"here", "x"}, {path}).program, scratch / "one" / "here");
-    EXPECT_EQ(plan(ExecMode::argv, {"here", "x"}, {path}).arguments, Words{"x"});
-    EXPECT_EQ(plan(ExecMode::argv, {"there"}, {path}).program, scratch / "two" / "there");
-    EXPECT_EQ(plan(ExecMode::argv, {"both"}, {path}).program, scratch / "two" / "both") << "the first that can be executed";
-    EXPECT_EQ(plan(ExecMode::argv, {"here"}, {"PATH=/", path}).program, scratch / "one" / "here") << "the last PATH counts";
-    const std::string with_gaps = "PATH=" + (scratch / "three").string() + "::" + (scratch / "two").string() + ":";
-    EXPECT_EQ(plan(ExecMode::argv, {"here"}, {with_gaps}).program, scratch / "two" / "here");
+TEST(LaunchPlan, a_program_is_searched_in_the_path_of_the_request) {
+    const LaunchPlan made = plan(ExecMode::argv, {"here", "x"}, {"PATH=/", "PATH=/one:/two"});
+    EXPECT_EQ(made.places, (Words{"/one/here", "/two/here"})) << "the last PATH counts";
+    EXPECT_EQ(made.program, "here");
+    EXPECT_EQ(made.arguments, Words{"x"});
 }
 
-TEST_F(LaunchPlanArgv, the_path_is_not_that_of_the_daemon) {
+TEST(LaunchPlan, the_path_is_not_that_of_the_daemon) {
     const std::string before = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
-    ::setenv("PATH", (scratch / "one").c_str(), 1);
-    EXPECT_EQ(refused(ExecMode::argv, {"here"}), "not_found");
-    EXPECT_EQ(refused(ExecMode::argv, {"sh"}), "");
+    ::setenv("PATH", "/of/the/daemon", 1);
+    const Words places = plan(ExecMode::argv, {"here"}).places;
+    EXPECT_EQ(std::ranges::count(places, "/of/the/daemon/here"), 0);
+    EXPECT_EQ(std::ranges::count(places, "/usr/bin/here"), 1);
     ::setenv("PATH", before.c_str(), 1);
 }
 
-TEST_F(LaunchPlanArgv, a_program_that_is_not_there_is_not_found) {
-    for (const auto* name : {"no-such-program", "", " ", "here ", "Here", "-c"})
-        EXPECT_EQ(refused(ExecMode::argv, {name}, {path}), "not_found") << name;
-    EXPECT_EQ(refused(ExecMode::argv, {"sh"}, {path}), "not_found");
-    EXPECT_EQ(refused(ExecMode::argv, {"sh"}, {"PATH=/no/such/folder"}), "not_found");
+TEST(LaunchPlan, a_program_that_can_be_nowhere_is_not_found) {
+    EXPECT_EQ(refused(ExecMode::argv, {""}), "not_found");
     EXPECT_EQ(refused(ExecMode::argv, {"sh"}, {"PATH="}), "not_found");
-}
-
-TEST_F(LaunchPlanArgv, a_program_that_may_not_be_executed_is_not_executable) {
-    EXPECT_EQ(refused(ExecMode::argv, {"data"}, {path}), "not_executable");
+    EXPECT_EQ(refused(ExecMode::argv, {"sh"}, {"PATH=bin:.::"}), "not_found");
 }
 
 } // namespace

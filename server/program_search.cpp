@@ -1,0 +1,56 @@
+#include "server/program_search.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace rc {
+
+namespace {
+
+// There may be one elsewhere.
+bool goes_on(int problem) {
+    switch (problem) {
+    case ENOENT:
+    case ENOTDIR:
+    case EACCES:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case ESTALE:
+    case ENODEV:
+    case ETIMEDOUT: return true;
+    default: return false;
+    }
+}
+
+} // namespace
+
+std::vector<std::string> places_of(const std::string& name, std::string_view path) {
+    if (name.find('/') != std::string::npos) return {name};
+    std::vector<std::string> places;
+    while (!name.empty() && !path.empty()) {
+        const std::string_view directory = path.substr(0, path.find(':'));
+        if (directory.starts_with('/')) places.emplace_back(directory).append(1, '/').append(name);
+        path.remove_prefix(std::min(directory.size() + 1, path.size()));
+    }
+    return places;
+}
+
+int execute_first(const std::vector<std::string>& places, char* const* arguments, char* const* environment) {
+    int problem = ENOENT;
+    for (const std::string& place : places) {
+        ::execve(place.c_str(), arguments, environment);
+        if (!goes_on(errno)) return errno;
+        if (problem != EACCES) problem = errno;
+    }
+    return problem;
+}
+
+std::string why_not_executed(std::string_view name, int problem) {
+    const bool searched = name.find('/') == std::string_view::npos;
+    return searched && problem == ENOENT ? "command not found" : std::strerror(problem);
+}
+
+} // namespace rc
