@@ -6,7 +6,7 @@
 
 #include "server/durable_index.hpp"
 #include "server/job_directory.hpp"
-#include "server/supervisor.hpp"
+#include "server/supervisor_process.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 

@@ -4,8 +4,8 @@
 #include "common/async.hpp"
 #include "common/job_streams.hpp"
 #include "common/message.hpp"
+#include "server/child.hpp"
 #include "server/claimants.hpp"
-#include "server/spawn.hpp"
 
 #include <chrono>
 #include <cstdint>

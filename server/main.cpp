@@ -17,7 +17,7 @@
 #include "server/service_manager.hpp"
 #include "server/spawn.hpp"
 #include "server/state_dir.hpp"
-#include "server/supervisor.hpp"
+#include "server/supervisor_process.hpp"
 #include "server/terminal_leader.hpp"
 #include "server/worker.hpp"
 

@@ -17,7 +17,7 @@
 #include "server/residents.hpp"
 #include "server/service.hpp"
 #include "server/session.hpp"
-#include "server/supervisor.hpp"
+#include "server/supervisor_process.hpp"
 #include "server/terminal_leader.hpp"
 #include "tests/fuzz/fuzzer_option.hpp"
 #include "tests/fuzz/lines.hpp"

@@ -27,7 +27,7 @@ protected:
         record.address = "[::1]:4711";
         record.user = "bob";
         record.exec.job = id;
-        record.exec.client = "c";
+        record.exec.client = "client";
         record.exec.words = 1;
         record.exec.generation = 1;
         record.exec.limits = {65536, 65536};

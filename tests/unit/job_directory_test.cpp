@@ -25,7 +25,7 @@ JobRecord some_record() {
     record.user = "bob";
     record.asked = 1'700'000'000;
     record.exec.job = "nightly";
-    record.exec.client = "c";
+    record.exec.client = "client";
     record.exec.words = 1;
     record.exec.generation = 1;
     record.exec.limits = {65536, 65536};

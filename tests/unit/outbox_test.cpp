@@ -89,7 +89,7 @@ TEST(Outbox, sends_a_pushed_message_with_its_body) {
     Outbox outbox;
     Exec exec;
     exec.job = "j";
-    exec.client = "c";
+    exec.client = "client";
     exec.words = 1;
     exec.generation = 1;
     exec.limits = {limits::window, limits::window};
