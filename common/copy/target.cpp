@@ -209,7 +209,15 @@ void NewFile::skip(std::uint64_t length) {
     digest_->add_zeros(length);
 }
 
+// As if the old file had been written over, where we may.
+void NewFile::keep_owner() const {
+    if (!S_ISREG(before_.st_mode)) return;
+    if (::fchown(fd_.get(), before_.st_uid, before_.st_gid) == 0) return;
+    [[maybe_unused]] const int group = ::fchown(fd_.get(), static_cast<uid_t>(-1), before_.st_gid);
+}
+
 void NewFile::complete(const Attributes& attributes) {
+    keep_owner(); // before the mode, of which it may take something away
     mode_t mode = permissions_of(about_.mode);
     if (!attributes.preserve) mode = S_ISREG(before_.st_mode) ? permissions_of(before_.st_mode) : mode & ~attributes.umask;
     check(::fchmod(fd_.get(), mode) == 0);

@@ -88,6 +88,7 @@ public:
 private:
     bool open_partial();
     void open_unique();
+    void keep_owner() const;
     void measure();
     void take_over(int other);
     [[nodiscard]] bool replaced_meanwhile() const;

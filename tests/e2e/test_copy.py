@@ -611,6 +611,20 @@ def test_devices_and_fifos_are_not_replaced(server: Server, tmp_path: Path, way:
     assert (after.st_ino, after.st_mode, after.st_rdev) == (before.st_ino, before.st_mode, before.st_rdev)
 
 
+@pytest.mark.skipif(not AS_ROOT, reason="only root can give files away")
+@each_way
+@pytest.mark.parametrize("options", [[], ["-p"]], ids=["plain", "preserve"])
+def test_a_replaced_file_keeps_its_owner(server: Server, tmp_path: Path, way: str, options: list[str]) -> None:
+    source, target = file(tmp_path / "source", b"new"), file(tmp_path / "target", b"old")
+    source.chmod(0o640)
+    target.chmod(0o600)
+    os.chown(target, 54321, 54322)
+    well(copy(server, way, source, target, *options))
+    status = target.stat()
+    assert target.read_bytes() == b"new"
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (54321, 54322, 0o640 if options else 0o600)
+
+
 @each_way
 def test_names_in_messages_are_escaped(server: Server, tmp_path: Path, way: str) -> None:
     [line] = complains(copy(server, way, f"{tmp_path}/no\x1b[2J\nrcmd: all is well", tmp_path / "new"), "No such file")
