@@ -2,6 +2,7 @@
 
 #include "client/config_file.hpp"
 #include "client/failure.hpp"
+#include "client/local_io.hpp"
 #include "client/reporter.hpp"
 #include "client/ssh_option.hpp"
 #include "common/bytes.hpp"
@@ -14,7 +15,10 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -90,8 +94,9 @@ std::optional<int> run_parser(CLI::App& app, const std::function<void()>& parse)
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() != 0) refuse_words(error.what());
         const int status = app.exit(error);
-        if (!std::cout.flush()) throw Failure("output", "cannot write to stdout");
-        return status;
+        if (std::cout.flush()) return status;
+        if (errno == EPIPE) die_of(SIGPIPE);
+        throw Failure("output", std::string("cannot write to stdout: ") + std::strerror(errno));
     }
 }
 

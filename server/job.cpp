@@ -68,8 +68,8 @@ Message Job::attach(JobClient& client, const JobClaim& claim) {
     if (released_) throw Error(claim.start ? ErrorCode::conflict : ErrorCode::no_such_job, "the job has been released");
     const bool same = claimant_ != nullptr && attach.client == claimant_->client;
     const Claimant* known = claimants_.find(attach.client);
-    if (known != nullptr && attach.generation <= known->generation)
-        throw Error(ErrorCode::conflict, "a later connection of this client has the job");
+    const std::uint64_t least = known == nullptr ? 0 : known->generation + (same ? 1 : 0);
+    if (attach.generation < least) throw Error(ErrorCode::conflict, "a later connection of this client has the job");
     if (claim.start && output_taken()) throw Error(ErrorCode::conflict, "another client has taken output of the job");
     check_offset(StreamName::stdout_, attach.stdout_);
     check_offset(StreamName::stderr_, attach.stderr_);

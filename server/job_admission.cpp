@@ -29,7 +29,7 @@ void require_fresh(JobIds::Answer answer) {
 
 void check_room(const Service& service) {
     if (service.stopping) throw server_is_ending();
-    if (service.job_slots.total() + service.durable_jobs.running() >= service.options.max_jobs)
+    if (service.jobs + service.kept_results + service.durable_jobs.running() >= service.options.max_jobs)
         throw Error(ErrorCode::busy, "the server has as many jobs as it may have");
 }
 

@@ -1,7 +1,6 @@
-// How many jobs each key has, and all of them. Any thread may call.
+// How many jobs each key has. Any thread may call.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <map>
 #include <mutex>
@@ -45,12 +44,9 @@ public:
         return taken(key, counts_[key]);
     }
 
-    [[nodiscard]] std::size_t total() const { return total_; }
-
 private:
     Slot taken(const std::string& key, std::size_t& count) {
         ++count;
-        ++total_;
         return {*this, key};
     }
 
@@ -58,12 +54,10 @@ private:
         const std::lock_guard lock(mutex_);
         const auto count = counts_.find(key);
         if (--count->second == 0) counts_.erase(count);
-        --total_;
     }
 
     std::mutex mutex_;
     std::map<std::string, std::size_t> counts_;
-    std::atomic<std::size_t> total_{0};
 };
 
 } // namespace rc

@@ -249,7 +249,12 @@ private:
     void look_at_end() {
         looked_at_end_ = true;
         for (const StreamName name : outputs) spooled_[output_index(name)] = spool_->end(name);
-        if (job_.phase() == JobPhase::finished) end_ = job_.end();
+        if (job_.phase() != JobPhase::finished) return;
+        try {
+            end_ = job_.end();
+        } catch (const Error& error) { // what is kept of the output comes first
+            end_problem_ = error;
+        }
     }
 
     // Whether something is left to be copied; `last`: then nothing will be added any more.
@@ -278,6 +283,7 @@ private:
     }
 
     void finish() {
+        if (end_problem_) throw Error(*end_problem_);
         if (end_) streams_.finish_with(end_->exit, end_->state);
         else streams_.finish_with(to_message(supervisor_lost(), job_.id()));
     }
@@ -326,6 +332,7 @@ private:
     std::optional<SpoolReader> spool_;
     std::array<std::uint64_t, 2> spooled_{}; // how much of each stream there is
     std::optional<JobEnd> end_;
+    std::optional<Error> end_problem_;
     bool looked_at_end_ = false;
     bool combined_ = false;
     bool not_started_ = false; // says the supervisor itself

@@ -31,7 +31,7 @@ struct ServerOptions {
     std::size_t max_sessions = 10'000;             // connections at a time, authenticated or not
     std::size_t max_unauthenticated = 1'000;       // of them, those that have not logged in
     std::size_t max_jobs = 5'000;                  // jobs at a time, of all connections
-    std::size_t max_jobs_per_key = 5'000;          // and of those of one key
+    std::size_t max_jobs_per_key = 2'500;          // and of those of one key: others are to find some left
     std::chrono::seconds login_grace{10};          // from accept to the verified proof
     std::chrono::seconds max_keep{24 * 60 * 60};   // how long a job may linger when its client has vanished
     std::uint64_t max_spool = 1ULL << 30;          // bytes of output kept on disk for one durable job

@@ -8,10 +8,12 @@
 
 namespace rc {
 
-// As for execvp(3), but of `path` (of the form of PATH) only the absolute directories count. A name with a slash is its only place.
+// As for execvp(3), but of `path` (of the form of PATH) only the absolute directories count, and no more than the first 256 of them. A name with a
+// slash is its only place; one that is longer than any file's has none.
 std::vector<std::string> places_of(const std::string& name, std::string_view path);
 
-// Becomes the first of them that can be executed. Returns why it is none: errno, of the one that may not be executed if there is one. Makes system
+// Becomes the first of them that can be executed. Returns why it is none: errno of the only one, or EACCES if one of them may not be executed, or
+// ENOENT. Makes system
 // calls and nothing else, so that it may be called between vfork and exec.
 int execute_first(const std::vector<std::string>& places, char* const* arguments, char* const* environment);
 

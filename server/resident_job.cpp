@@ -18,30 +18,47 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Keeps a job alive, and on the books of its thread, until it is finished.
-asio::awaitable<void> run_job(std::shared_ptr<Job> job, std::shared_ptr<JobBudget>, Residents& residents) {
+// Keeps a job alive until it is finished.
+asio::awaitable<void> run_job(std::shared_ptr<Job> job, std::shared_ptr<JobBudget>) {
     try {
         co_await job->run();
     } catch (const std::exception& error) {
         const JobFacts& facts = job->facts();
         log_warning("job_failed", {{"job", facts.id}, {"key", facts.key_id}, {"from", facts.address}, {"problem", error.what()}});
     }
-    residents.jobs.erase(job.get());
 }
 
-// A client that has vanished may never come for it: so long the result takes a place among its key's jobs.
-asio::awaitable<void> keep_result(std::shared_ptr<Job> job, JobSlots& slots) {
+// On the books of the thread, which knows it by its address.
+class Resident {
+public:
+    Resident(Residents& residents, Job& job) : residents_(residents), job_(job) {}
+    ~Resident() { residents_.jobs.erase(&job_); }
+    Resident(const Resident&) = delete;
+    Resident& operator=(const Resident&) = delete;
+
+private:
+    Residents& residents_;
+    Job& job_;
+};
+
+// A client that has vanished may never come for it: so long the result takes a place among the jobs.
+asio::awaitable<void> keep_result(std::shared_ptr<Job> job, Service& service) {
     while (job->result_wanted()) {
         std::optional<JobSlots::Slot> slot;
-        if (!job->has_client()) slot.emplace(slots.add(job->facts().key_id));
+        std::optional<Counted> counted;
+        if (!job->has_client()) {
+            slot.emplace(service.job_slots.add(job->facts().key_id));
+            counted.emplace(service, service.kept_results);
+        }
         co_await job->claim_change();
     }
 }
 
 asio::awaitable<void> run_and_keep_job(
     std::shared_ptr<Job> job, std::shared_ptr<JobBudget> budget, Service& service, Residents& residents) {
-    co_await run_job(job, std::move(budget), residents);
-    co_await keep_result(job, service.job_slots);
+    const Resident resident(residents, *job);
+    co_await run_job(job, std::move(budget));
+    co_await keep_result(job, service);
     service.job_table.remove(job->facts().key_id, job->facts().id);
 }
 

@@ -12,7 +12,7 @@ class Session;
 
 struct Residents {
     std::set<Session*> sessions;
-    std::set<Job*> jobs;
+    std::set<Job*> jobs; // also those that have ended, as long as their results are kept
 };
 
 // Where a job may live: the thread's executor, and who is there already.

@@ -46,6 +46,7 @@ struct Service {
     std::atomic<bool> ended{false};    // no thread runs any more
     std::atomic<std::size_t> sessions{0};
     std::atomic<std::size_t> jobs{0};
+    std::atomic<std::size_t> kept_results{0}; // of jobs that have ended, for clients that have vanished
     // Called, on any thread, when a session or a job has ended while the service is stopping.
     std::function<void()> on_end = [] {};
 

@@ -4,7 +4,7 @@
 #include "common/bytes.hpp"
 #include "common/error.hpp"
 #include "server/command_state.hpp"
-#include "server/launch_penalties.hpp"
+#include "server/launch_budget.hpp"
 #include "server/launch_watch.hpp"
 #include "server/program_search.hpp"
 #include "server/terminal.hpp"
@@ -264,7 +264,9 @@ ErrorCode code_of(const Failure& failure) {
     if (failure.stage != Stage::execute) return ErrorCode::internal;
     switch (failure.error) {
     case ENOENT:
-    case ENOTDIR: return ErrorCode::not_found;
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG: return ErrorCode::not_found;
     case E2BIG: return ErrorCode::too_large;
     case EACCES:
     case ENOEXEC:
@@ -338,10 +340,10 @@ Connections make_terminal(const SpawnOptions& options, const Account& account) {
 }
 
 // Root's are held up by nobody but root.
-void check_penalty(const Account& account) {
-    const auto wait = account.uid == 0 ? std::nullopt : launch_penalties().wait_of(account.uid, Clock::now());
+void check_budget(const Account& account) {
+    const auto wait = account.uid == 0 ? std::nullopt : launch_budget().wait_of(account.uid, Clock::now());
     if (!wait) return;
-    throw Error(ErrorCode::busy, "a process of this user took too long to start and was killed; the next may be started in " +
+    throw Error(ErrorCode::busy, "processes of this user have taken too long to start; the next may be started in " +
                                      std::to_string(wait->count()) + " s");
 }
 
@@ -350,7 +352,7 @@ void check_penalty(const Account& account) {
 void prepare_to_spawn() { static_cast<void>(nothing()); }
 
 Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const Account& account, const SpawnOptions& options) {
-    check_penalty(account);
+    check_budget(account);
     const bool terminal = options.terminal.has_value();
     Connections made = terminal ? make_terminal(options, account) : make_pipes(options);
     Pipe control;
@@ -370,9 +372,10 @@ Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const
     LaunchWatch::Launch launch(launch_watch());
     ChildSetup setup(plan, account, options.open_files, {control.write.get(), state.get()}, launch);
     const Program program = terminal ? led(plan, options.terminal->typed > 0) : direct(plan);
+    const Clock::time_point begun = Clock::now();
     const pid_t pid = launcher.start(program.places, program.name, program.arguments, stdio, setup);
     launch.done();
-    if (launch.killed()) launch_penalties().note_stuck(account.uid, Clock::now());
+    launch_budget().spend(account.uid, Clock::now() - begun, Clock::now());
     if (pid < 0) throw_errno("no process for the command");
     if (const auto failure = setup.failure()) {
         wait_for_process(pid);

@@ -70,6 +70,7 @@ public:
     asio::awaitable<void> run() {
         if (start()) co_await race(see_to_end(), accept(), pass_controls(), end_on_signal(), wait_for_first_client());
         else co_await with_deadline(accept(), farewell); // so that who asked hears why
+        if (failure_) remove();
         acceptor_.close();
         signals_.cancel();
         for (const ViewerPtr& viewer : viewers_) viewer->channel.close();
@@ -102,9 +103,13 @@ private:
             return true;
         } catch (const Error& error) {
             failure_ = error;
-            directory_.remove();
             return false;
         }
+    }
+
+    // What was not started leaves nothing behind.
+    void remove() {
+        if (!std::exchange(removed_, true)) directory_.remove();
     }
 
     [[nodiscard]] Account account() const { return ::geteuid() == 0 ? find_account(record_.user) : own_account(); }
@@ -298,7 +303,10 @@ private:
     }
 
     void handle(Viewer& viewer, const Message& message, std::span<const std::byte> body) {
-        if (failure_) throw Error(*failure_);
+        if (failure_) {
+            remove(); // who asks again asks for another job
+            throw Error(*failure_);
+        }
         if (const auto* exec = std::get_if<Exec>(&message)) attach(viewer, *exec);
         else if (const auto* watch = std::get_if<Attach>(&message)) attach(viewer, *watch);
         else if (const auto* data = std::get_if<Data>(&message)) feed(viewer, *data, body);
@@ -341,7 +349,8 @@ private:
         attached.limits = input_limits(viewer);
         const RecvStream* input = job_->streams().receiver(StreamName::stdin_);
         if (viewer.owns && input != nullptr) attached.stdin_ = input->received();
-        attached.signals = claimants_.call(viewer.client).signals;
+        const Claimant* known = claimants_.find(viewer.client); // only who sends signals takes a place there
+        attached.signals = known != nullptr ? known->signals : 0;
         viewer.outbox.push(attached);
     }
 
@@ -447,6 +456,7 @@ private:
     asio::local::stream_protocol::acceptor acceptor_;
     asio::signal_set signals_;
     std::optional<Error> failure_; // why the job was not started
+    bool removed_ = false;
     std::shared_ptr<Job> job_;
     std::optional<SpoolWriter> spool_;
     Event output_;  // the job has said something: for record_output()

@@ -44,7 +44,9 @@ void Worker::review(const std::shared_ptr<const AuthorizedKeys>& keys) {
     asio::post(context_, [this, keys] {
         for (Session* session : residents_.sessions) session->review(*keys);
         for (Job* job : residents_.jobs) {
-            if (!keys->keys.contains(job->facts().key_id)) job->end(ExitReason::abandoned);
+            if (keys->keys.contains(job->facts().key_id)) continue;
+            if (job->finished()) job->release(); // nobody may come for the result
+            else job->end(ExitReason::abandoned);
         }
     });
 }

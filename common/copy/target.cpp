@@ -217,7 +217,6 @@ void NewFile::keep_owner() const {
 }
 
 void NewFile::complete(const Attributes& attributes) {
-    keep_owner(); // before the mode, of which it may take something away
     mode_t mode = permissions_of(about_.mode);
     if (!attributes.preserve) mode = S_ISREG(before_.st_mode) ? permissions_of(before_.st_mode) : mode & ~attributes.umask;
     check(::fchmod(fd_.get(), mode) == 0);
@@ -229,6 +228,7 @@ void NewFile::complete(const Attributes& attributes) {
 void NewFile::sync() const { check(::fsync(fd_.get()) == 0); }
 
 void NewFile::rename() {
+    keep_owner(); // at last: a file that is somebody else's is not gone on with
     check(::renameat(folder_->fd.get(), temporary_.c_str(), folder_->fd.get(), name_.c_str()) == 0);
     in_place_ = true;
 }

@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import wire
-from harness import (MEASURE_MEMORY, Place, Server, descriptors, mark, marked, memory_kib, process_state,
+from harness import (MEASURE_MEMORY, Place, Server, authorized_line, descriptors, mark, marked, memory_kib, process_state,
                      scaled, wait_for)
 
 SMALL = {"stdout": 16384, "stderr": 16384}
@@ -608,7 +608,29 @@ def test_results_that_nobody_comes_for_count_as_jobs(make_server: Callable[..., 
         known = client.finish(attach(client, kept[0]))
         wait_for(lambda: not refused(), "the one that has a client to count no more")
         client.release(known)
-        wait_for(lambda: not refused(), "and the one that is not kept any more")
+        client.ping()
+    with server.login() as client:
+        wait_for(lambda: not refused(), "the one that was released to count no more")
+
+
+def test_results_of_a_key_that_was_removed_are_not_kept(make_server: Callable[..., Server], make_place: Callable[..., Place]) -> None:
+    place = make_place()
+    gone = wire.Key("gone@here", os.urandom(32))
+    ours = authorized_line(place.key) + "\n"
+    place.write_authorized(ours + authorized_line(gone) + "\n")
+    server = make_server("--max-jobs", "1", place=place)
+    with server.login(gone) as client:
+        client.finish(start(client, "true", keep=3600))
+    with server.login() as client:
+        def refused() -> bool:
+            job = client.finish(client.execute("true"))
+            if not job.error:
+                client.release(job)
+            return job.error is not None
+
+        wait_for(refused, "the result to count")
+        place.write_authorized(ours)
+        wait_for(lambda: not refused(), "the result to go with its key")
 
 
 def test_another_client_is_not_held_to_what_the_former_one_allowed(server: Server) -> None:

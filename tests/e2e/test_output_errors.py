@@ -185,6 +185,14 @@ def test_help_that_cannot_be_written_is_255(full: int, words: list[str]) -> None
     assert result.code == 255 and result.message.startswith("rcmd: cannot write to stdout")
 
 
+def test_help_whose_reader_went_away_dies_of_sigpipe() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    result = run(RCMD, "--help", stdout=write_end)
+    os.close(write_end)
+    assert (result.code, result.err) == (-signal.SIGPIPE, b"")
+
+
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_help_of_the_server_that_cannot_be_written_is_1(full: int, option: str) -> None:
     result = run(RCMD_SERVER, option, stdout=full)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Callable
 
@@ -10,7 +11,7 @@ import pytest
 
 import wire
 from accounts import EXPIRED, TURNED_AWAY, USER, can_have_mounts_of_its_own, with_accounts, with_files
-from harness import RCMD_SERVER, SANITIZED, Place, Server, authorized_line, base_environment, run, run_rcmd, run_server
+from harness import RCMD_SERVER, SANITIZED, Place, Result, Server, authorized_line, base_environment, run, run_rcmd, run_server
 
 pytestmark = pytest.mark.skipif(not can_have_mounts_of_its_own(), reason="only root can become another user, whom only the test sees")
 
@@ -136,6 +137,25 @@ def test_a_program_that_only_root_may_execute_is_126(limited: Server, tmp_path: 
     os.chmod(program, 0o700)
     result = limited.rcmd(program, options=["--argv", "--cwd", "/"])
     assert (result.code, result.out) == (126, b"")
+
+
+def test_programs_are_looked_for_with_the_users_rights(limited: Server) -> None:
+    """What stands where only root may look is not found, nor does it keep from being found what stands behind it."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        for name, mode, word in (("closed", 0o700, "root's"), ("open", 0o755, "everybody's")):
+            program = Path(place) / name / "program"
+            program.parent.mkdir(mode)
+            program.write_text(f'#!/bin/sh\necho "{word}"\n')
+            program.chmod(0o755)
+
+        def tried(*names: str) -> Result:
+            path = ":".join(f"{place}/{name}" for name in names)
+            return limited.rcmd("program", options=["--argv", "--cwd", "/", "-e", f"PATH={path}"])
+
+        assert tried("closed", "open") == Result(0, b"everybody's\n", b"")
+        assert tried("closed").code == 126
+        assert tried("none").code == 127
 
 
 def test_another_user_than_the_lines_is_forbidden(limited: Server) -> None:

@@ -24,6 +24,14 @@ TEST(PlacesOf, are_in_the_absolute_directories_of_the_path) {
     EXPECT_EQ(places_of("a b", "/"), Places{"//a b"});
 }
 
+TEST(PlacesOf, take_little_memory_whatever_is_asked_for) {
+    std::string path = "/";
+    for (int i = 0; i < 100'000; ++i) path += ":/";
+    EXPECT_EQ(places_of("x", path).size(), 256U);
+    EXPECT_EQ(places_of(std::string(255, 'x'), path).size(), 256U);
+    EXPECT_EQ(places_of(std::string(256, 'x'), path).size(), 0U) << "no file has such a name";
+}
+
 TEST(PlacesOf, a_name_with_a_slash_is_its_only_one) {
     for (const auto* name : {"/bin/sh", "./x", "a/b"}) EXPECT_EQ(places_of(name, "/a:/b"), Places{name});
 }
@@ -63,6 +71,8 @@ TEST_F(ExecuteFirst, says_why_it_became_none) {
     EXPECT_EQ(tried({"none"}), ENOENT);
     EXPECT_EQ(tried({"none", "data", "other"}), EACCES) << "there is one, but it may not be executed";
     EXPECT_EQ(tried({"no-program", "three"}), ENOEXEC) << "it was found";
+    EXPECT_EQ(tried({"none", "three/x"}), ENOENT) << "as if that were not in the PATH";
+    EXPECT_EQ(tried({"three/x"}), ENOTDIR);
 }
 
 TEST(WhyNotExecuted, speaks_as_a_shell_does) {

@@ -52,6 +52,7 @@ TEST_F(ServerOptionsTest, an_empty_file_changes_nothing) {
         const Parsed got = with_file(content);
         EXPECT_EQ(got.status, std::nullopt) << got.err;
         EXPECT_EQ(got.options.max_jobs, 5'000U);
+        EXPECT_EQ(got.options.max_jobs_per_key, 2'500U);
         EXPECT_EQ(got.options.login_grace.count(), 10);
         EXPECT_EQ(got.options.max_spool, 1ULL << 30);
         EXPECT_EQ(got.options.listen, Words{});
