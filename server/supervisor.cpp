@@ -70,7 +70,7 @@ public:
     asio::awaitable<void> run() {
         if (start()) co_await race(see_to_end(), accept(), pass_controls(), end_on_signal(), wait_for_first_client());
         else co_await with_deadline(accept(), farewell); // so that who asked hears why
-        if (failure_) remove();
+        forget_unless_started();
         acceptor_.close();
         signals_.cancel();
         for (const ViewerPtr& viewer : viewers_) viewer->channel.close();
@@ -80,7 +80,7 @@ public:
     void ended(const Exit&) override {} // its streams say so
 
 private:
-    // What keeps the job from being started is said to whoever asks; then nothing is left of the job.
+    // What keeps the job from being started is said to whoever asks.
     bool start() {
         try {
             if (!directory_.begin()) {
@@ -103,13 +103,14 @@ private:
             return true;
         } catch (const Error& error) {
             failure_ = error;
+            not_started_ = error.code() != ErrorCode::outcome_unknown;
             return false;
         }
     }
 
-    // What was not started leaves nothing behind.
-    void remove() {
-        if (!std::exchange(removed_, true)) directory_.remove();
+    // What was certainly not started leaves nothing behind, as soon as whoever asked for it has heard why.
+    void forget_unless_started() {
+        if (std::exchange(not_started_, false)) directory_.remove();
     }
 
     [[nodiscard]] Account account() const { return ::geteuid() == 0 ? find_account(record_.user) : own_account(); }
@@ -304,7 +305,7 @@ private:
 
     void handle(Viewer& viewer, const Message& message, std::span<const std::byte> body) {
         if (failure_) {
-            remove(); // who asks again asks for another job
+            if (std::holds_alternative<Exec>(message)) forget_unless_started();
             throw Error(*failure_);
         }
         if (const auto* exec = std::get_if<Exec>(&message)) attach(viewer, *exec);
@@ -456,7 +457,7 @@ private:
     asio::local::stream_protocol::acceptor acceptor_;
     asio::signal_set signals_;
     std::optional<Error> failure_; // why the job was not started
-    bool removed_ = false;
+    bool not_started_ = false;
     std::shared_ptr<Job> job_;
     std::optional<SpoolWriter> spool_;
     Event output_;  // the job has said something: for record_output()
