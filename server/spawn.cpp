@@ -339,9 +339,9 @@ Connections make_terminal(const SpawnOptions& options, const Account& account) {
     return made;
 }
 
-// Root's are held up by nobody but root.
+// The daemon's own are held up by nobody else.
 void check_budget(const Account& account) {
-    const auto wait = account.uid == 0 ? std::nullopt : launch_budget().wait_of(account.uid, Clock::now());
+    const auto wait = account.uid == ::geteuid() ? std::nullopt : launch_budget().wait_of(account.uid, Clock::now());
     if (!wait) return;
     throw Error(ErrorCode::busy, "processes of this user have taken too long to start; the next may be started in " +
                                      std::to_string(wait->count()) + " s");

@@ -17,16 +17,16 @@ constexpr Time start{1000h};
 
 TEST(LaunchBudget, usual_launches_are_free) {
     LaunchBudget budget;
-    for (int i = 0; i < 100'000; ++i) budget.spend(7, 100ms, start);
+    for (int i = 0; i < 100'000; ++i) budget.spend(7, 500ms, start);
     EXPECT_EQ(budget.wait_of(7, start), std::nullopt);
 }
 
 TEST(LaunchBudget, what_is_given_may_be_used_at_once) {
     LaunchBudget budget;
-    budget.spend(7, 9100ms, start);
-    budget.spend(7, 1100ms, start);
+    budget.spend(7, 9500ms, start);
+    budget.spend(7, 1500ms, start);
     EXPECT_EQ(budget.wait_of(7, start), std::nullopt);
-    budget.spend(7, 1100ms, start);
+    budget.spend(7, 1500ms, start);
     EXPECT_EQ(budget.wait_of(7, start), 10s);
     EXPECT_EQ(budget.wait_of(8, start), std::nullopt) << "others need not wait";
     EXPECT_EQ(budget.wait_of(7, start + 9s), 1s);
@@ -52,12 +52,12 @@ TEST(LaunchBudget, nobody_waits_longer_than_a_minute) {
 
 TEST(LaunchBudget, what_was_used_is_regained) {
     LaunchBudget budget;
-    budget.spend(7, 10100ms, start);
-    budget.spend(7, 10100ms, start + 100s);
+    budget.spend(7, 10500ms, start);
+    budget.spend(7, 10500ms, start + 100s);
     EXPECT_EQ(budget.wait_of(7, start + 100s), std::nullopt);
-    budget.spend(7, 5100ms, start + 150s);
+    budget.spend(7, 5500ms, start + 150s);
     EXPECT_EQ(budget.wait_of(7, start + 150s), std::nullopt);
-    budget.spend(7, 1100ms, start + 150s);
+    budget.spend(7, 1500ms, start + 150s);
     EXPECT_EQ(budget.wait_of(7, start + 150s), 10s);
 }
 
