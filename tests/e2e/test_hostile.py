@@ -22,7 +22,7 @@ from OpenSSL import SSL
 from callers import digest, random_file
 from copying import complains, copy, parts
 from cutter import at_random, cutter
-from durable import attach, detach, listed, nothing_is_left, wait_until  # noqa: F401
+from durable import attach, detach, gate, listed, nothing_is_left, wait_until  # noqa: F401
 from fakes import listener
 from harness import (MAY_HAVE_RUN, MEASURE_MEMORY, NEVER_STARTED, Place, Server, children, mark, marked, memory_kib,
                      process, run, run_rcmd, scaled, wait_for)
@@ -472,10 +472,12 @@ def test_a_command_has_the_limit_of_the_size_of_files_too(make_server: MakeServe
     assert result.code == 128 + signal.SIGXFSZ, result
 
 
-def test_what_runs_a_durable_job_over_the_limit_of_the_size_of_files_is_not_taken_for_a_success(make_server: MakeServer) -> None:
+def test_what_runs_a_durable_job_over_the_limit_of_the_size_of_files_is_not_taken_for_a_success(make_server: MakeServer, tmp_path: Path) -> None:
     """What cannot be kept is lost; that is said, and the daemon goes on."""
     server = make_server(preexec=small_files)
-    job = detach(server, f"head -c {MIB} /dev/zero; exit 0")
+    go = tmp_path / "go"  # or the job might be lost before its client has heard that it runs
+    job = detach(server, f"{gate(go)}; head -c {MIB} /dev/zero; exit 0")
+    go.touch()
     wait_until(server, job, "unknown")
     result = attach(server, job)
     assert result.code == 255 and MAY_HAVE_RUN.search(result.message) and result.out == bytes(len(result.out)), result
