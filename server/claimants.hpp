@@ -17,13 +17,15 @@ struct Claimant {
 class Claimants {
 public:
     // `most`: clients to remember, at least 1.
-    explicit Claimants(std::size_t most) : most_(most) {}
+    explicit Claimants(std::size_t most = 64) : most_(most) {}
 
     // nullptr if it is not known, or not any more.
     [[nodiscard]] const Claimant* find(const std::string& client) const;
     // That client, which is the latest from now on; a fresh one, in whose place the one goes that has been away longest. The reference holds
     // as long as it is the latest.
     Claimant& call(const std::string& client);
+    // The last one called; nullptr before the first.
+    [[nodiscard]] Claimant* latest() { return latest_first_.empty() ? nullptr : &latest_first_.front(); }
 
 private:
     std::size_t most_;

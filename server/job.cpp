@@ -66,8 +66,8 @@ asio::awaitable<void> Job::run() {
 Message Job::attach(JobClient& client, const JobClaim& claim) {
     const Attach& attach = claim.attach;
     if (released_) throw Error(claim.start ? ErrorCode::conflict : ErrorCode::no_such_job, "the job has been released");
-    const bool same = claimant_ != nullptr && attach.client == claimant_->client;
     const Claimant* known = claimants_.find(attach.client);
+    const bool same = known != nullptr && known == claimants_.latest();
     const std::uint64_t least = known == nullptr ? 0 : known->generation + (same ? 1 : 0);
     if (attach.generation < least) throw Error(ErrorCode::conflict, "a later connection of this client has the job");
     if (claim.start && output_taken()) throw Error(ErrorCode::conflict, "another client has taken output of the job");
@@ -76,8 +76,7 @@ Message Job::attach(JobClient& client, const JobClaim& claim) {
     if (client_ != nullptr) client_->replaced(same);
     resume(attach, !same && !claim.start);
     client_ = &client;
-    claimant_ = &claimants_.call(attach.client);
-    claimant_->generation = attach.generation;
+    claimants_.call(attach.client).generation = attach.generation;
     linger_until(Clock::time_point::max());
     if (exit_) client.ended(*exit_);
     if (claim.start) return started();
@@ -128,7 +127,7 @@ Attached Job::attached() {
     Attached message;
     message.job = facts_.id;
     message.state = finished_ ? JobState::finished : JobState::running;
-    message.signals = claimant_->signals;
+    message.signals = claimants_.latest()->signals;
     message.stdout_ = sent(StreamName::stdout_);
     message.stderr_ = sent(StreamName::stderr_);
     message.durable = options_.recorded;
@@ -354,9 +353,10 @@ void Job::take_one(const Stop& message, std::span<const std::byte>) {
 }
 
 void Job::take_one(const Signal& message, std::span<const std::byte>) {
-    if (message.number <= claimant_->signals) return;
+    std::uint64_t& taken = claimants_.latest()->signals;
+    if (message.number <= taken) return;
     signal(message.name);
-    claimant_->signals = message.number;
+    taken = message.number;
 }
 
 void Job::signal(const std::string& name) {

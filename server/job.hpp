@@ -50,9 +50,6 @@ struct JobOptions {
     JobWindows windows;
 };
 
-// Clients that a job remembers.
-inline constexpr std::size_t most_claimants = 64;
-
 using JobMessage = std::variant<Data, Eof, Ack, Stop, Signal, Resize, Keep>;
 
 // A client's claim to a job: to one that it starts (`start`, also if it says so again because it has not seen the answer), or to
@@ -166,9 +163,8 @@ private:
     Event progress_; // of the pumps, for await_exit()
     Event claim_changed_;
 
-    JobClient* client_ = nullptr; // nobody: it lingers
-    Claimants claimants_{most_claimants};
-    Claimant* claimant_ = nullptr;                         // the one that is or was attached
+    JobClient* client_ = nullptr;                          // nobody: it lingers
+    Claimants claimants_;                                  // the latest one is or was attached
     Clock::time_point end_due_ = Clock::time_point::max(); // when the end of an output has to be said at the latest
     Clock::time_point linger_end_ = Clock::time_point::max();
     bool released_ = false;

@@ -211,8 +211,7 @@ private:
         } catch (const boost::system::system_error&) { // the job has ended
         }
         channel_->close();
-        ended_ = true;
-        changed_.notify();
+        note_end();
         if (releasing_) left_.notify();
         co_await wait_forever();
     }
@@ -234,10 +233,9 @@ private:
 
     // The output, from the disk to the client; at last the end.
     asio::awaitable<void> show() {
-        if (!channel_) ended_ = true;
+        if (!channel_) note_end();
         for (;;) {
             const bool last = ended_;
-            if (last && !looked_at_end_) look_at_end();
             if (!copy(last) && last) break;
             co_await changed_.wait();
         }
@@ -245,9 +243,10 @@ private:
         co_await wait_forever();
     }
 
-    // Once: before all is read the job may be removed.
-    void look_at_end() {
-        looked_at_end_ = true;
+    // Nothing more will be written there. How it ended is read now: before all of the output is, the job may be removed.
+    void note_end() {
+        ended_ = true;
+        changed_.notify();
         for (const StreamName name : outputs) spooled_[output_index(name)] = spool_->end(name);
         if (job_.phase() != JobPhase::finished) return;
         try {
@@ -333,7 +332,6 @@ private:
     std::array<std::uint64_t, 2> spooled_{}; // how much of each stream there is
     std::optional<JobEnd> end_;
     std::optional<Error> end_problem_;
-    bool looked_at_end_ = false;
     bool combined_ = false;
     bool not_started_ = false; // says the supervisor itself
     bool ended_ = false;       // the supervisor has ended

@@ -16,8 +16,8 @@ public:
     using Duration = std::chrono::steady_clock::duration;
     using Time = std::chrono::steady_clock::time_point;
 
-    static constexpr std::chrono::milliseconds usual{
-        500}; // so much of each launch is free, or who is busy on a busy host would have to wait
+    // So much of each launch is free, or who is busy on a busy host would have to wait.
+    static constexpr std::chrono::milliseconds usual{500};
     static constexpr std::chrono::seconds given{10}; // may be used at once
     static constexpr int regained_in = 10;           // seconds, for each second that was used
     static constexpr std::chrono::seconds longest_wait{60};

@@ -13,8 +13,7 @@ namespace rc {
 std::vector<std::string> places_of(const std::string& name, std::string_view path);
 
 // Becomes the first of them that can be executed. Returns why it is none: errno of the only one, or EACCES if one of them may not be executed, or
-// ENOENT. Makes system
-// calls and nothing else, so that it may be called between vfork and exec.
+// ENOENT. Makes system calls and nothing else, so that it may be called between vfork and exec.
 int execute_first(const std::vector<std::string>& places, char* const* arguments, char* const* environment);
 
 // For a message. `problem` is what execute_first() returned for that name.

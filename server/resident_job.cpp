@@ -9,7 +9,7 @@
 #include <boost/asio/post.hpp>
 
 #include <exception>
-#include <optional>
+#include <memory>
 #include <utility>
 
 namespace rc {
@@ -28,10 +28,10 @@ asio::awaitable<void> run_job(std::shared_ptr<Job> job, std::shared_ptr<JobBudge
     }
 }
 
-// On the books of the thread, which knows it by its address.
+// On the books of its thread as long as this lives.
 class Resident {
 public:
-    Resident(Residents& residents, Job& job) : residents_(residents), job_(job) {}
+    Resident(Residents& residents, Job& job) : residents_(residents), job_(job) { residents_.jobs.insert(&job_); }
     ~Resident() { residents_.jobs.erase(&job_); }
     Resident(const Resident&) = delete;
     Resident& operator=(const Resident&) = delete;
@@ -44,19 +44,15 @@ private:
 // A client that has vanished may never come for it: so long the result takes a place among the jobs.
 asio::awaitable<void> keep_result(std::shared_ptr<Job> job, Service& service) {
     while (job->result_wanted()) {
-        std::optional<JobSlots::Slot> slot;
-        std::optional<Counted> counted;
-        if (!job->has_client()) {
-            slot.emplace(service.job_slots.add(job->facts().key_id));
-            counted.emplace(service, service.kept_results);
-        }
+        std::unique_ptr<JobBudget> budget;
+        if (!job->has_client())
+            budget.reset(new JobBudget{service.job_slots.add(job->facts().key_id), Counted(service, service.kept_results)});
         co_await job->claim_change();
     }
 }
 
 asio::awaitable<void> run_and_keep_job(
-    std::shared_ptr<Job> job, std::shared_ptr<JobBudget> budget, Service& service, Residents& residents) {
-    const Resident resident(residents, *job);
+    std::shared_ptr<Job> job, std::shared_ptr<JobBudget> budget, Service& service, std::shared_ptr<Resident>) {
     co_await run_job(job, std::move(budget));
     co_await keep_result(job, service);
     service.job_table.remove(job->facts().key_id, job->facts().id);
@@ -72,9 +68,10 @@ std::shared_ptr<Job> start_resident_job(
         if (service.stopping) throw server_is_ending();
         auto job = start_job(home.executor, wanted);
         *place.job = job;
-        home.residents.jobs.insert(job.get()); // from now on, or a server that is ending would overlook it
-        asio::post(home.executor, [home, job, budget, &service] {
-            asio::co_spawn(home.executor, run_and_keep_job(job, budget, service, home.residents), asio::detached);
+        const auto resident =
+            std::make_shared<Resident>(home.residents, *job); // from now on, or a server that is ending would overlook it
+        asio::post(home.executor, [home, job, budget, resident, &service] {
+            asio::co_spawn(home.executor, run_and_keep_job(job, budget, service, resident), asio::detached);
         });
         return job;
     } catch (...) {

@@ -11,7 +11,7 @@
 
 namespace rc {
 
-// What a job counts for, from its request on until it is finished.
+// What a job counts for: from its request on until it is finished, and while its result is kept for nobody in particular.
 struct JobBudget {
     JobSlots::Slot slot;
     Counted counted;

@@ -467,7 +467,7 @@ private:
     std::set<ViewerPtr> viewers_;
     ViewerPtr feeder_;             // the latest connection of the client that started the job
     std::uint64_t generation_ = 0; // of that
-    Claimants claimants_{most_claimants};
+    Claimants claimants_;
     std::uint64_t signals_sent_ = 0; // to the job
     std::uint64_t holds_ = 0;
     std::array<std::uint64_t, 2> most_acked_{}; // by any client

@@ -590,6 +590,16 @@ def test_the_result_is_kept_as_long(server: Server) -> None:
     wait_for(lambda: forgotten(server, job), "the result to be forgotten")
 
 
+def is_full(client: wire.Wire) -> bool:
+    """Whether the server has as many jobs as it may have."""
+    job = client.finish(client.execute("true"))
+    if job.error is None:
+        client.release(job)
+        return False
+    assert job.error["code"] == "busy"
+    return True
+
+
 def test_results_that_nobody_comes_for_count_as_jobs(make_server: Callable[..., Server]) -> None:
     server = make_server("--max-jobs", "2", "--threads", "2")
     kept = []
@@ -597,20 +607,13 @@ def test_results_that_nobody_comes_for_count_as_jobs(make_server: Callable[..., 
         with server.login() as client:
             kept.append(client.finish(start(client, COUNT, keep=3600)))
     with server.login() as client:
-        def refused() -> bool:
-            job = client.finish(client.execute("true"))
-            if job.error:
-                return job.error["code"] == "busy"
-            client.release(job)
-            return False
-
-        wait_for(refused, "both results to count")
+        wait_for(lambda: is_full(client), "both results to count")
         known = client.finish(attach(client, kept[0]))
-        wait_for(lambda: not refused(), "the one that has a client to count no more")
+        wait_for(lambda: not is_full(client), "the one that has a client to count no more")
         client.release(known)
         client.ping()
     with server.login() as client:
-        wait_for(lambda: not refused(), "the one that was released to count no more")
+        wait_for(lambda: not is_full(client), "the one that was released to count no more")
 
 
 def test_results_of_a_key_that_was_removed_are_not_kept(make_server: Callable[..., Server], make_place: Callable[..., Place]) -> None:
@@ -622,15 +625,9 @@ def test_results_of_a_key_that_was_removed_are_not_kept(make_server: Callable[..
     with server.login(gone) as client:
         client.finish(start(client, "true", keep=3600))
     with server.login() as client:
-        def refused() -> bool:
-            job = client.finish(client.execute("true"))
-            if not job.error:
-                client.release(job)
-            return job.error is not None
-
-        wait_for(refused, "the result to count")
+        wait_for(lambda: is_full(client), "the result to count")
         place.write_authorized(ours)
-        wait_for(lambda: not refused(), "the result to go with its key")
+        wait_for(lambda: not is_full(client), "the result to go with its key")
 
 
 def test_another_client_is_not_held_to_what_the_former_one_allowed(server: Server) -> None:
