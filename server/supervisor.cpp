@@ -11,6 +11,7 @@
 #include "server/error_message.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
+#include "server/output_recorder.hpp"
 #include "server/outputs.hpp"
 #include "server/permission.hpp"
 #include "server/spool.hpp"
@@ -38,9 +39,8 @@ namespace rc {
 
 namespace {
 
-constexpr std::chrono::seconds retry_pause{1};           // while the disk is full
-constexpr std::chrono::seconds first_patience{10};       // for the client that asked for the job
-constexpr std::uint64_t last_words = 4 * limits::window; // of a command that was ended: they may go over the limit
+constexpr std::chrono::seconds retry_pause{1};     // while the disk is full
+constexpr std::chrono::seconds first_patience{10}; // for the client that asked for the job
 
 // A connection of the daemon's.
 struct Viewer {
@@ -65,7 +65,7 @@ public:
     Supervisor(const SupervisorOptions& options, const JobDirectory& directory, asio::io_context& context, int listener)
         : options_(options), directory_(directory), record_(directory.record()), executor_(context.get_executor()),
           acceptor_(context, asio::local::stream_protocol(), listener), signals_(context, SIGTERM, SIGINT, SIGHUP),
-          output_(executor_), control_(executor_), room_(executor_) {}
+          control_(executor_) {}
 
     asio::awaitable<void> run() {
         if (start()) co_await race(see_to_end(), accept(), pass_controls(), end_on_signal(), wait_for_first_client());
@@ -95,10 +95,7 @@ private:
             JobStart start{granted.exec, granted.request, account(), record_.key_id, record_.address, exec.boot,
                 options_.max_keep, open_files(), true};
             job_ = start_job(executor_, start);
-            job_->streams().on_ready = [this] {
-                output_.notify();
-                control_.notify();
-            };
+            record_output();
             hold();
             return true;
         } catch (const Error& error) {
@@ -127,10 +124,10 @@ private:
         return {options_.max_spool, options_.max_state, [jobs] { return spooled_bytes(jobs); }, jobs / "turns"};
     }
 
-    // The job's output, to the disk
+    // What the job leaves on the disk
 
     asio::awaitable<void> see_to_end() {
-        co_await join(job_->run(), record_output());
+        co_await join(job_->run(), recorder_->run());
         const std::string frame = *job_->streams().closing();
         for (;;) {
             int problem = spool_->sync();
@@ -145,42 +142,16 @@ private:
         }
     }
 
-    asio::awaitable<void> record_output() {
-        JobStreams& streams = job_->streams();
-        while (streams.closing() == nullptr) {
-            for (const StreamName name : outputs) {
-                if (SendStream* stream = streams.sender(name)) co_await record(name, *stream);
-            }
-            if (streams.closing() == nullptr) co_await output_.wait();
-        }
-    }
-
-    asio::awaitable<void> record(StreamName name, SendStream& stream) {
-        while (stream.can_send()) {
-            const std::span<const std::byte> bytes = stream.next(limits::data_body);
-            co_await write(name, bytes);
-            const std::uint64_t written = spool_->end(name);
-            job_->take(Ack{record_.exec.job, name, written, written + limits::window}, {});
-        }
-        if (stream.eof_due()) stream.eof_sent();
-    }
-
-    asio::awaitable<void> write(StreamName name, std::span<const std::byte> bytes) {
-        for (;;) {
-            const std::uint64_t extra = job_->command_ended() && (job_->ending() || signals_sent_ > 0) ? last_words : 0;
-            bytes = bytes.subspan(append(name, bytes, extra));
-            full_ = !bytes.empty();
-            if (!full_) co_return;
-            for (const StreamName stream : outputs) spool_->drop(stream, acknowledged(stream));
-            bytes = bytes.subspan(append(name, bytes, extra));
-            if (!bytes.empty()) co_await room_.wait_until(Clock::now() + retry_pause);
-        }
-    }
-
-    std::size_t append(StreamName name, std::span<const std::byte> bytes, std::uint64_t extra) {
-        const std::size_t count = spool_->append(name, bytes, extra);
-        for (const ViewerPtr& viewer : viewers_) viewer->grown.notify();
-        return count;
+    void record_output() {
+        recorder_.emplace(executor_, *job_, *spool_);
+        recorder_->on_grown = [this] {
+            for (const ViewerPtr& viewer : viewers_) viewer->grown.notify();
+        };
+        recorder_->wanted_from = [this](StreamName name) { return acknowledged(name); };
+        job_->streams().on_ready = [this] {
+            recorder_->output_ready();
+            control_.notify();
+        };
     }
 
     // What is not wanted any more: some client has it, and so have all that are there.
@@ -267,8 +238,9 @@ private:
         }
         viewers_.erase(viewer);
         if (feeder_ == viewer) feeder_.reset();
-        if (job_ && std::exchange(viewer->attached, false)) let_go_unless_attached();
-        room_.notify();
+        if (!job_) co_return;
+        if (std::exchange(viewer->attached, false)) let_go_unless_attached();
+        recorder_->room_made();
     }
 
     asio::awaitable<void> read(Viewer& viewer) {
@@ -397,13 +369,13 @@ private:
         const std::size_t at = output_index(message.stream);
         viewer.acked[at] = message.offset;
         most_acked_[at] = std::max(most_acked_[at], message.offset);
-        room_.notify();
+        recorder_->room_made();
     }
 
     // It needs nothing of that stream any more.
     void take(Viewer& viewer, const Stop& message) {
         if (message.stream != StreamName::stdin_) viewer.acked[output_index(message.stream)] = ~std::uint64_t{0};
-        room_.notify();
+        recorder_->room_made();
     }
 
     void take(Viewer& viewer, const Signal& message) {
@@ -429,6 +401,7 @@ private:
         message.number = ++signals_sent_;
         message.name = name;
         job_->take(message, {});
+        recorder_->expect_end();
     }
 
     // Whoever started a job that needs a client ends it by that; anybody else only leaves.
@@ -441,7 +414,7 @@ private:
         Listed listed;
         listed.job = record_.exec.job;
         listed.durable = true;
-        listed.state = full_                 ? Standing::full
+        listed.state = recorder_->full()     ? Standing::full
                        : is_attached()       ? Standing::attached
                        : record_.exec.detach ? Standing::detached
                                              : Standing::lingering;
@@ -460,10 +433,8 @@ private:
     bool not_started_ = false;
     std::shared_ptr<Job> job_;
     std::optional<SpoolWriter> spool_;
-    Event output_;  // the job has said something: for record_output()
-    Event control_; // for pass_controls()
-    Event room_;    // the spool may have room
-    bool full_ = false;
+    std::optional<OutputRecorder> recorder_; // as long as there is a job
+    Event control_;                          // the job has said something: for pass_controls()
     std::set<ViewerPtr> viewers_;
     ViewerPtr feeder_;             // the latest connection of the client that started the job
     std::uint64_t generation_ = 0; // of that
