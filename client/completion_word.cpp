@@ -1,5 +1,6 @@
 #include "client/completion_word.hpp"
 
+#include "client/shell_grammar.hpp"
 #include "client/shell_syntax.hpp"
 
 #include <algorithm>
@@ -273,7 +274,7 @@ std::size_t whole_characters(std::string_view name, std::size_t cut) {
 CompletionWord completion_word(std::string_view line) {
     const ShellPlace place = shell_place(line);
     const std::string_view word = line.substr(place.word);
-    const std::size_t assignment = assignment_length(word);
+    const std::size_t assignment = shell::assignment_length(word);
     const std::size_t begin = assignment > 0 ? assignment : option_length(word);
     const WordReader reader(line, place.word + begin, assignment > 0);
     if (auto found = variable(line, place.dollar)) {

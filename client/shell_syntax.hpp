@@ -31,7 +31,4 @@ ShellPlace shell_place(std::string_view text);
 // bracket nor quote behind it this is the next byte: its name is not looked at. `quoted`: it stands in double quotes.
 std::size_t expansion_end(std::string_view text, std::size_t at, bool quoted);
 
-// The length of the NAME= or NAME+= that `word` begins with; 0 if it begins with none.
-std::size_t assignment_length(std::string_view word);
-
 } // namespace rc
