@@ -355,7 +355,7 @@ void Link::take_job_message(const Message& message, std::span<const std::byte> b
         with_job(*attached, [&](RemoteJob& job) { take(job, *attached); });
     else if (const auto* exit = std::get_if<Exit>(&message)) with_job(*exit, [&](RemoteJob& job) { take(job, *exit, body); });
     else if (const auto* error = std::get_if<ErrorMessage>(&message)) {
-        if (RemoteJob* job = find(*error->job)) job->fail(to_failure(*error, job->ran == Ran::yes ? Ran::yes : Ran::no));
+        if (RemoteJob* job = find(*error->job)) take(*job, *error);
     } else if (!std::holds_alternative<Pong>(message)) {
         throw Error(ErrorCode::unexpected_message, "a message that answers nothing");
     }
@@ -402,6 +402,16 @@ void Link::take(RemoteJob& job, const Attached& message) {
     }
     outbox_.add(job.streams);
     say_signals(job, message.signals);
+}
+
+// Skipped is also a job whose turn it is all the same: the server has not heard how the one before it ended, or does not know that its failure is
+// no matter.
+void Link::take(RemoteJob& job, const ErrorMessage& message) {
+    const bool undecided = job.after && !job.only_if_begun;
+    if (message.code != ErrorCode::skipped || !undecided)
+        return job.fail(to_failure(message, job.ran == Ran::yes ? Ran::yes : Ran::no));
+    outbox_.remove(job.streams);
+    job.held_back = true;
 }
 
 void Link::take(RemoteJob& job, const Data& message, std::span<const std::byte> body) {

@@ -83,6 +83,7 @@ private:
     void take(const Incoming& incoming);
     void take_job_message(const Message& message, std::span<const std::byte> body);
     void begin(RemoteJob& job, const Attached& message);
+    void take(RemoteJob& job, const ErrorMessage& message);
     void take(RemoteJob& job, const Started& message);
     void take(RemoteJob& job, const Attached& message);
     void take(RemoteJob& job, const Data& message, std::span<const std::byte> body);

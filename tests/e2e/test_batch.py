@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import RCMD, Result, Server, base_environment, mark, marked, marked_programs, run, wait_for
+from harness import RCMD, Result, Server, base_environment, mark, marked, marked_programs, process, run, wait_for
 
 
 def batch(server: Server, lines: str, *options: str, **more: object) -> Result:
@@ -112,6 +112,22 @@ def test_a_line_is_run_when_it_arrives(server: Server) -> None:
             assert client.stdout.readline() == b"%d\n" % number
         client.stdin.close()
         assert client.wait(60) == 0
+
+
+def test_the_next_line_runs_when_another_client_has_taken_the_job_of_one(server: Server, tmp_path: Path) -> None:
+    """It had been asked for already, to follow that job, whose end this client never hears."""
+    gate = tmp_path / "gate"
+    with server.start_rcmd(options=["--batch", "--keep-going"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE) as client:
+        client.stdin.write(f"echo $RCMD_JOB; until [ -e {gate} ]; do sleep 0.05; done\necho second\n".encode())
+        client.stdin.close()
+        job = client.stdout.readline().decode().strip()
+        with process(RCMD, "attach", server.host, job, env=base_environment(server.place.home)) as taker:
+            assert client.stdout.readline() == b"second\n"
+            assert client.wait(60) == 255
+            assert b"another client" in client.stderr.read()
+            gate.touch()
+            assert taker.wait(60) == 0
 
 
 def test_json_gives_one_object_a_line_in_order(server: Server) -> None:
