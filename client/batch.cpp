@@ -72,9 +72,9 @@ private:
 
     [[nodiscard]] bool one_by_one() const { return options_.jobs == 1; }
 
-    // While one runs the next one is there already and waits: the server starts it when that has ended. But --json writes at the very end.
+    // While one runs the next one is there already and waits: the server, if it can, starts it when that has ended. But --json writes at the very end.
     [[nodiscard]] bool may_ask() const {
-        if (!one_by_one() || options_.json) return jobs_.size() < options_.jobs;
+        if (!one_by_one() || options_.json || !link_.knows_after()) return jobs_.size() < options_.jobs;
         return jobs_.empty() || (jobs_.size() == 1 && !jobs_.front()->over());
     }
 

@@ -5,6 +5,7 @@
 #include "common/bytes.hpp"
 #include "common/codec.hpp"
 #include "common/described_json.hpp"
+#include "common/features.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -23,7 +24,8 @@ Challenge take_challenge(Message& message) {
     Challenge challenge = std::get<Challenge>(std::move(message));
     if (challenge.version != version)
         throw Error(ErrorCode::unsupported_version, "it chose a version of the protocol that was not offered");
-    if (!challenge.features.empty()) throw Error(ErrorCode::bad_message, "it chose a feature that was not offered");
+    if (std::ranges::any_of(challenge.features, [](const std::string& name) { return name != feature_after; }))
+        throw Error(ErrorCode::bad_message, "it chose a feature that was not offered");
     return challenge;
 }
 
@@ -42,6 +44,7 @@ asio::awaitable<void> Connection::secure(const Key& key, const std::string& user
     host.check(channel.peer_fingerprint());
     Hello hello;
     hello.versions = {version};
+    hello.features.emplace_back(feature_after);
     hello.key_id = key.id;
     hello.user = user;
     hello.nonce = to_base64(make_random<Nonce>());
@@ -61,6 +64,7 @@ asio::awaitable<void> Connection::secure(const Key& key, const std::string& user
     }
     boot = challenge.boot;
     uptime = challenge.uptime;
+    knows_after = !challenge.features.empty();
     channel.set_phase(Phase::proof);
     proof = client_proof(keys, transcript);
 }

@@ -27,9 +27,10 @@ struct Connection {
     asio::awaitable<void> secure(const Key& key, const std::string& user, HostCheck& host);
 
     Channel channel;
-    std::string boot;       // the run of the server
-    std::uint64_t uptime{}; // its clock, milliseconds
-    Digest proof{};         // the body of auth
+    std::string boot;         // the run of the server
+    std::uint64_t uptime{};   // its clock, milliseconds
+    bool knows_after = false; // a request can wait there for the end of another job
+    Digest proof{};           // the body of auth
 };
 
 // Makes another one to the same server. Throws what connect() throws.

@@ -59,6 +59,7 @@ void Link::request(RemoteJob& job) {
     frame.header.uptime = job.uptime;
     frame.header.client = client_id_;
     frame.header.generation = generation_;
+    if (!knows_after()) frame.header.after.reset(); // and is another run of the server, which does not execute it
     outbox_.push(frame.header, frame.body);
     outbox_.add(job.streams);
 }

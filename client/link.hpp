@@ -26,6 +26,8 @@ public:
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
+    // Whether a request may have `after`.
+    [[nodiscard]] bool knows_after() const { return connection_->knows_after; }
     // Asks the server to run a job, which then belongs to this link too until release(). Throws what make_exec() throws.
     void start(const std::shared_ptr<RemoteJob>& job);
     // Asks for a job that is there.

@@ -2,6 +2,7 @@
 
 #include "common/bytes.hpp"
 #include "common/codec.hpp"
+#include "common/features.hpp"
 
 #include <algorithm>
 
@@ -38,6 +39,8 @@ asio::awaitable<void> authenticate(Channel& channel, Service& service, Login& lo
 
     Challenge challenge;
     challenge.version = version;
+    login.knows_after = std::ranges::count(hello.features, feature_after) > 0;
+    if (login.knows_after) challenge.features.emplace_back(feature_after);
     challenge.nonce = to_base64(make_random<Nonce>());
     challenge.salt = to_base64(verifier.salt);
     challenge.boot = service.boot;

@@ -14,6 +14,7 @@ struct Login {
     std::string key_id;
     std::string user; // as asked for; empty: the key's default
     AuthorizedKey key;
+    bool knows_after = false; // the field of exec
 };
 
 // Hello, challenge, auth; on success the channel is open and `login` filled. Throws Error{unsupported_version, auth_failed …}; for an

@@ -26,6 +26,7 @@ public:
     [[nodiscard]] const std::string& address() const { return address_; } // ADDR:PORT
     [[nodiscard]] const std::string& key_id() const { return login_.key_id; }
     [[nodiscard]] const KeyOptions& options() const { return login_.key.options; }
+    [[nodiscard]] bool knows_after() const { return login_.knows_after; }
     // Whom its commands run as. Throws Error{forbidden}.
     const Account& account() { return account_.choose(login_.key, login_.user); }
 

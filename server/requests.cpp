@@ -107,6 +107,8 @@ void Requests::take_turn_or_wait(const Exec& exec, std::span<const std::byte> bo
     const auto refuse = [&](ErrorCode code, const char* why) {
         say_job_error(exec.job, Error(code, why), command_of(exec, body));
     };
+    if (exec.after && !holder_.knows_after())
+        throw Error(ErrorCode::bad_message, "field 'after' needs the feature 'after', which the client has not named");
     if (is_waiting(exec.job)) return refuse(ErrorCode::conflict, "this connection has asked for the job already");
     if (!exec.after || exec.boot != service_.boot) return handle_exec(exec, body);
     if (service_.job_table.find(holder_.key_id(), exec.job)) return handle_exec(exec, body);

@@ -38,6 +38,14 @@ def test_it_starts_when_the_one_before_has_ended(server: Server, tmp_path: Path)
         assert first.exit["code"] == 0
 
 
+def test_who_has_not_named_the_feature_must_not_ask_for_it(server: Server) -> None:
+    with wire.Wire(server.port, server.place.key).login(features=[]) as client:
+        assert client.challenge["features"] == []
+        first = client.finish(client.execute("true"))
+        client.execute("true", **behind(first))
+        assert client.last_words()["code"] == "bad_message"
+
+
 def test_it_starts_at_once_when_the_one_before_has_ended_already(server: Server) -> None:
     with server.login() as client:
         first = client.finish(client.execute("true"))

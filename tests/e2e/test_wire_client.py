@@ -133,6 +133,33 @@ def test_a_line_of_a_batch_that_was_refused_does_not_start_after_all(place: Plac
     assert "no; the command was not started" in result.message.splitlines()[0], result.message
 
 
+def test_a_batch_asks_a_server_that_cannot_wait_for_one_line_after_the_other(place: Place) -> None:
+    def one_line(fake: FakeServer, line: str) -> None:
+        fake.job = fake.received[-1]["job"]
+        fake.send({"type": "started", "job": fake.job, "pid": 4711, "limits": {"stdin": 0}})
+        fake.data(line.encode(), 0)
+        fake.eof(len(line))
+        fake.eof(0, "stderr")
+        fake.exit(stdout=len(line))
+
+    def script(fake: FakeServer) -> None:
+        fake.login()
+        fake.take_exec()
+        one_line(fake, "one\n")
+        while fake.receive()["type"] != "exec":
+            pass
+        one_line(fake, "two\n")
+        fake.wait_closed()
+
+    fake = FakeServer(place.key, script)
+    with listener(fake) as port:
+        result = run_rcmd(place, "--batch", f"127.0.0.1:{port}", input=b"first\nsecond\n", timeout=wire.SECONDS - 5)
+    assert (result.code, result.out) == (0, b"one\ntwo\n"), result
+    said = [header["type"] for header in fake.received if header["type"] in ("exec", "release")]
+    assert said == ["exec", "release", "exec", "release"]
+    assert not any("after" in header for header in fake.received)
+
+
 def closed_after(*steps: Script) -> Script:
     def script(fake: FakeServer) -> None:
         for step in steps:

@@ -78,8 +78,8 @@ def test_a_hello_at_the_limit_of_a_header_is_taken(server: Server) -> None:
 
 
 def test_a_version_is_picked_from_several_and_unknown_features_are_left_out(server: Server) -> None:
-    with stranger(server).login(versions=[7, 1, 2], features=["x-nonsense"]) as client:
-        assert (client.challenge["version"], client.challenge["features"]) == (1, [])
+    with stranger(server).login(versions=[7, 1, 2], features=["x-nonsense", "after", "after"]) as client:
+        assert (client.challenge["version"], client.challenge["features"]) == (1, ["after"])
         client.ping()
 
 

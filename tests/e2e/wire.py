@@ -288,7 +288,7 @@ class Wire(Channel):
     # Authentication
 
     def hello_header(self, **fields: Any) -> dict[str, Any]:
-        header = {"type": "hello", "versions": [1], "features": [], "key_id": self.key.key_id, "user": "",
+        header = {"type": "hello", "versions": [1], "features": ["after"], "key_id": self.key.key_id, "user": "",
                   "nonce": encode(os.urandom(32))}
         return header | fields
 

@@ -58,7 +58,7 @@ constexpr std::string_view key_line =
     "alice@laptop hmac-sha256 oKGio6SlpqeoqaqrrK2urw== Jiae19qRNO8XLhbe7/AUAtFjlFoj4962IC+XcvrDYUA= "
     "rq2WQSMX1dF+MwHu2HUnWs98xHVI6/xKyrjOLiLrN6I=";
 constexpr std::string_view usual_hello =
-    R"({"type":"hello","versions":[1],"features":[],"key_id":"alice@laptop","user":"","nonce":"ERERERERERERERERERERERERERERERERERERERERERE="})";
+    R"({"type":"hello","versions":[1],"features":["after"],"key_id":"alice@laptop","user":"","nonce":"ERERERERERERERERERERERERERERERERERERERERERE="})";
 
 ClientKeys keys_of_client() {
     Secret secret;
