@@ -51,7 +51,7 @@ struct Auth {};
 BOOST_DESCRIBE_STRUCT(Auth, (), ())
 
 struct ServerLimits {
-    std::uint64_t jobs{};    // jobs that this connection may have at a time
+    std::uint64_t jobs{};    // jobs that the key may have at a time, on all its connections
     std::uint64_t window{};  // bytes, of one stream
     std::uint64_t windows{}; // bytes, of all open streams of this connection
 };

@@ -4,6 +4,7 @@
 #include "server/account.hpp"
 #include "server/authorized_keys.hpp"
 #include "server/control_socket.hpp"
+#include "server/listener.hpp"
 #include "server/options.hpp"
 #include "server/service.hpp"
 
@@ -53,10 +54,21 @@ std::vector<std::string> findings_in(const std::filesystem::path& file) {
     }
 }
 
+void check_addresses(const std::vector<std::string>& addresses, std::vector<std::string>& findings) {
+    for (const std::string& address : addresses) {
+        try {
+            parse_address(address);
+        } catch (const Error& error) {
+            findings.emplace_back(error.what());
+        }
+    }
+}
+
 int check(int argc, char** argv) {
     ServerOptions options;
     if (const auto status = parse_options(argc, argv, options, "check")) return *status;
-    const std::vector<std::string> findings = findings_in(options.authorized_keys);
+    std::vector<std::string> findings = findings_in(options.authorized_keys);
+    check_addresses(options.listen, findings);
     for (const std::string& finding : findings) print(finding + '\n');
     if (findings.empty()) print("no problem was found in the configuration and in " + options.authorized_keys.string() + '\n');
     return findings.empty() ? 0 : 1;

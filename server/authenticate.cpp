@@ -29,6 +29,8 @@ asio::awaitable<void> authenticate(Channel& channel, Service& service, Login& lo
     const Hello hello = std::get<Hello>(std::move(incoming.message));
     const std::string hello_header(incoming.header);
     check_hello(hello);
+    login.key_id = hello.key_id;
+    login.user = hello.user;
 
     // Both are looked up, so that a known and an unknown key cost the same.
     const Verifier decoy = decoy_verifier(service.decoy_secret, hello.key_id);
@@ -53,8 +55,6 @@ asio::awaitable<void> authenticate(Channel& channel, Service& service, Login& lo
     channel.set_phase(Phase::proof);
     incoming = co_await channel.receive();
     const bool proved = verify_client_proof(verifier, transcript, incoming.body);
-    login.key_id = hello.key_id;
-    login.user = hello.user;
     if (!proved || !known) throw Error(ErrorCode::auth_failed, "authentication failed");
     login.key = found->second;
     channel.set_phase(Phase::open);

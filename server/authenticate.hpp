@@ -11,8 +11,8 @@
 namespace rc {
 
 struct Login {
-    std::string key_id;
-    std::string user; // as asked for; empty: the key's default
+    std::string key_id; // as it says, from hello on
+    std::string user;   // as asked for; empty: the key's default
     AuthorizedKey key;
     bool knows_after = false; // the field of exec
 };

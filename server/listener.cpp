@@ -22,7 +22,16 @@ namespace {
     throw Error(ErrorCode::internal, "cannot listen on " + address + ": " + what);
 }
 
-tcp::endpoint parse(const std::string& text) {
+// -1 for what is no socket.
+int socket_option(int fd, int name) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+} // namespace
+
+tcp::endpoint parse_address(const std::string& text) {
     const std::size_t colon = text.rfind(':');
     if (colon == std::string::npos) fail(text, "not ADDR:PORT");
     std::string host = text.substr(0, colon);
@@ -37,15 +46,6 @@ tcp::endpoint parse(const std::string& text) {
     return {address, port};
 }
 
-// -1 for what is no socket.
-int socket_option(int fd, int name) {
-    int value = -1;
-    socklen_t size = sizeof(value);
-    return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-}
-
-} // namespace
-
 std::string to_text(const tcp::endpoint& endpoint) {
     if (endpoint.address().is_v6() && endpoint.address().to_v6().is_v4_mapped())
         return to_text({asio::ip::make_address_v4(asio::ip::v4_mapped, endpoint.address().to_v6()), endpoint.port()});
@@ -55,7 +55,7 @@ std::string to_text(const tcp::endpoint& endpoint) {
 }
 
 Listener::Listener(asio::io_context& context, const std::string& address) : acceptor_(context) {
-    const tcp::endpoint endpoint = parse(address);
+    const tcp::endpoint endpoint = parse_address(address);
     try {
         acceptor_.open(endpoint.protocol());
         acceptor_.set_option(tcp::acceptor::reuse_address(true));

@@ -34,6 +34,9 @@ private:
     boost::asio::ip::tcp::acceptor acceptor_;
 };
 
+// ADDR:PORT or [ADDR]:PORT. Throws Error{internal} that names it if it is not that.
+boost::asio::ip::tcp::endpoint parse_address(const std::string& text);
+
 // ADDR:PORT, with brackets around an IPv6 address. An IPv4 address that a socket for both has mapped is shown as it is.
 std::string to_text(const boost::asio::ip::tcp::endpoint& endpoint);
 

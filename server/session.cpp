@@ -79,9 +79,19 @@ asio::awaitable<void> Session::establish() {
     } catch (const Error& error) {
         if (error.code() == ErrorCode::auth_failed) stay.admission().failed(stay.ticket(), Clock::now());
         throw;
+    } catch (const boost::system::system_error& error) {
+        if (error.code() != asio::error::operation_aborted && !holder_.key_id().empty()) log_gone_without_proof();
+        throw;
     }
     holder_.check();
     stay.admission().logged_in(stay.ticket(), Clock::now());
+}
+
+// The server proves itself first: a client whose key is not the one here sees that, and has nothing more to say.
+void Session::log_gone_without_proof() const {
+    log_warning("refused",
+        {{"from", holder_.address()}, {"key", holder_.key_id()}, {"code", std::string(to_string(ErrorCode::auth_failed))},
+            {"problem", "it left without a proof: the key is not known here, or is another one there"}});
 }
 
 // Before the sender runs, errors go straight to the channel; a client that does not take one is left alone.

@@ -12,8 +12,17 @@ _rcmd_server() {
     elif [[ $cur == --*=* ]]; then # but not if the user says otherwise
         option=${cur%%=*} cur=${cur#*=}
     fi
-    local make=()
+    local make=() verb= signals flags=
+    if ((COMP_CWORD > 1)); then verb=${COMP_WORDS[1]}; fi
+    case $verb in
+    jobs) flags=--json ;;
+    kill) flags="-s --signal" ;;
+    esac
     case $option in
+    -s | --signal)
+        signals=$(compgen -A signal SIG)
+        make=(-W "${signals//SIG/}")
+        ;;
     --authorized-keys | --config | --log-file | --pid-file | --sftp-server) make=(-f) ;;
     --state-dir) make=(-d) ;;
     --log-level) make=(-W "debug info warning error") ;;
@@ -21,7 +30,8 @@ _rcmd_server() {
     --drain | --listen | --login-grace | --max-jobs | --max-jobs-per-key | --max-keep | --max-sessions | --max-spool | --max-state | --max-unauthenticated | --retain | \
         --threads) ;;
     *)
-        make=(-W "-h --help -V --version --listen --authorized-keys --state-dir --config --daemon --pid-file --log-file
+        if ((COMP_CWORD == 1)) && [[ $cur != -* ]]; then flags="check jobs kill"; fi
+        make=(-W "$flags -h --help -V --version --listen --authorized-keys --state-dir --config --daemon --pid-file --log-file
             --log-level --log-format --threads --max-sessions --max-unauthenticated --max-jobs --max-jobs-per-key --no-new-privs --login-grace --max-keep --max-spool --max-state --retain
             --drain --sftp-server")
         ;;

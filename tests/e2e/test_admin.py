@@ -48,6 +48,13 @@ def test_check_prints_each_finding_with_its_line(make_place: MakePlace) -> None:
     assert "from=" in findings[1]
 
 
+def test_check_says_which_address_is_none(make_place: MakePlace) -> None:
+    result = check(make_place(), "--listen", "127.0.0.1:0", "--listen", "nowhere", "--listen", "[::1]:70000")
+    assert result.code == 1
+    nowhere, port = result.out.decode().splitlines()
+    assert "nowhere" in nowhere and "[::1]:70000" in port
+
+
 def test_check_says_who_can_write_the_file(make_place: MakePlace) -> None:
     place = make_place()
     place.authorized_keys.chmod(0o666)

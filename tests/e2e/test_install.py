@@ -188,6 +188,16 @@ def test_bash_offers_verbs_as_the_first_word_only(prefix: Path, home: Path) -> N
         assert complete(prefix, home, line) == set(), line
 
 
+def test_bash_offers_the_verbs_of_the_server_and_their_options(prefix: Path, home: Path) -> None:
+    assert complete(prefix, home, "rcmd-server ") >= {"check", "jobs", "kill"}
+    assert complete(prefix, home, "rcmd-server k") == {"kill"}
+    assert complete(prefix, home, "rcmd-server --daemon k") == set()
+    assert complete(prefix, home, "rcmd-server jobs --js") == {"--json"}
+    assert complete(prefix, home, "rcmd-server kill --sig") == {"--signal"}
+    assert complete(prefix, home, "rcmd-server kill -s KI") == {"KILL"}
+    assert complete(prefix, home, "rcmd-server --js") == set()
+
+
 @pytest.mark.parametrize("package", [False, True], ids=["alone", "bash-completion"])
 @pytest.mark.parametrize("line", ["rcmd ", "rcmd -q ", "rcmd -p 7421 ", "rcmd -S x -- ", "rcmd jobs ", "rcmd attach ",
                                   "rcmd kill -s INT ", "rcmd attach --from=3,4 "])

@@ -225,6 +225,17 @@ def test_logins_refusals_and_violations_are_logged(json_server: Server) -> None:
     assert re.fullmatch(FROM, one["from"]) and one["level"] == "warning"
 
 
+def test_a_client_whose_key_is_unknown_or_another_one_is_logged_as_refused(json_server: Server, tmp_path: Path) -> None:
+    """It leaves by itself: the server's proof is wrong."""
+    for key in (wire.Key("unknown@there", b"x" * 32), wire.Key(json_server.place.key.key_id, b"y" * 32)):
+        file = tmp_path / key.key_id
+        file.write_text(key.file_text())
+        file.chmod(0o600)
+        assert json_server.rcmd("true", options=["-i", str(file)]).code == 255
+        one = event(json_server, "refused", key=key.key_id, code="auth_failed")
+        assert one["level"] == "warning" and "proof" in one["problem"], one
+
+
 # JSON
 
 
