@@ -37,13 +37,19 @@ Link::Link(
 }
 
 void Link::start(const std::shared_ptr<RemoteJob>& job) {
-    job->boot = connection_->boot;
-    job->uptime = connection_->uptime;
     job->number = ++requests_;
-    request(*job); // throws before anything is queued
-    job->ran = Ran::unknown;
+    if (broken_) static_cast<void>(make_exec(*job)); // throws what is wrong with it; it is asked for on the next connection
+    else ask(*job);
     jobs_.emplace(job->id(), job);
     if (failure_) lose(*failure_);
+}
+
+// For the first time.
+void Link::ask(RemoteJob& job) {
+    job.boot = connection_->boot;
+    job.uptime = connection_->uptime;
+    request(job); // throws before anything is queued
+    job.ran = Ran::unknown;
 }
 
 void Link::watch(const std::shared_ptr<RemoteJob>& job) {
@@ -99,19 +105,22 @@ void Link::resize(RemoteJob& job, const WindowSize& size) {
 }
 
 asio::awaitable<void> Link::while_stopped(std::function<void()> stop) {
-    say_keep(longest_keep);
+    keep_ = longest_keep;
+    say_keep();
     co_await flush();
     stop();
-    say_keep(std::nullopt);
+    keep_.reset();
+    say_keep();
 }
 
-// Nothing: what each job has asked for.
-void Link::say_keep(std::optional<std::chrono::seconds> duration) {
+// Without keep_ it is what each job has asked for.
+void Link::say_keep() {
+    keep_said_ = true;
     for (const auto& [id, job] : jobs_) {
         if (job->request.watch) continue; // that is for whoever started it to say
         Keep message;
         message.job = id;
-        message.seconds = static_cast<std::uint64_t>(duration.value_or(job->request.keep).count());
+        message.seconds = static_cast<std::uint64_t>(keep_.value_or(job->request.keep).count());
         outbox_.push(message);
     }
 }
@@ -144,6 +153,7 @@ asio::awaitable<void> Link::run() {
             problem = error.code().message();
         }
         if (!why && is_closing_) co_return;
+        broken_ = true;
         if (!why) why = co_await reconnect(problem);
         if (!why) continue;
         lose(*why);
@@ -179,8 +189,9 @@ asio::awaitable<std::optional<Failure>> Link::reconnect(std::string problem) {
     on_lost(problem);
     Clock::duration pause{}; // a connection that was cut can be made again at once
     std::optional<Failure> why;
-    while (!is_closing_ && Clock::now() + pause < lost + patience_) {
-        if (pause.count() > 0) co_await with_deadline(closing_.wait(), pause);
+    const auto end = lost + patience_;
+    while (!is_closing_ && Clock::now() < end) {
+        if (pause.count() > 0) co_await with_deadline(closing_.wait(), std::min(pause, end - Clock::now()));
         if (is_closing_) break;
         pause = std::clamp<Clock::duration>(2 * pause, first_pause, longest_pause);
         why = Failure("lost", problem);
@@ -208,6 +219,7 @@ asio::awaitable<void> Link::dial_again(std::optional<Failure>& problem) {
 void Link::rejoin() {
     ++generation_;
     welcome_ = false;
+    broken_ = false;
     outbox_.clear();
     outbox_.push(Auth{}, as_text(connection_->proof));
     auto jobs = in_order();
@@ -216,6 +228,7 @@ void Link::rejoin() {
     for (const auto& job : jobs) {
         if (!job->over()) rejoin(*job);
     }
+    if (keep_said_) say_keep();
 }
 
 void Link::rejoin(RemoteJob& job) {
@@ -232,7 +245,8 @@ void Link::rejoin(RemoteJob& job) {
 }
 
 void Link::request_again(RemoteJob& job) {
-    request(job);
+    if (job.boot.empty()) ask(job);
+    else request(job);
     say_signals(job, 0);
 }
 
@@ -301,7 +315,8 @@ void Link::abandon() {
 void Link::lose(const Failure& why) {
     failure_ = why;
     for (const auto& [id, job] : jobs_) {
-        const Ran ran = job->ran == Ran::yes ? Ran::yes : why.ran();
+        const bool asked = job->ran != Ran::no || job->request.watch;
+        const Ran ran = job->ran == Ran::yes || !asked ? job->ran : why.ran();
         job->fail(Failure(why.code(), why.what(), ran, why.status()));
     }
 }

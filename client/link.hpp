@@ -77,10 +77,11 @@ private:
     bool is_over(const std::string& id);
     void request(RemoteJob& job);
     void request_again(RemoteJob& job);
+    void ask(RemoteJob& job);
     // All jobs, as they were started: the server must know what others follow.
     [[nodiscard]] std::vector<std::shared_ptr<RemoteJob>> in_order() const;
     void attach(RemoteJob& job);
-    void say_keep(std::optional<std::chrono::seconds> duration);
+    void say_keep();
     void say_signals(const RemoteJob& job, std::size_t known);
     void take(const Incoming& incoming);
     void take_job_message(const Message& message, std::span<const std::byte> body);
@@ -105,6 +106,9 @@ private:
     std::string client_id_;        // names this process
     std::uint64_t generation_ = 1; // of its connections
     bool welcome_ = false;
+    bool broken_ = false;                      // the connection, and there is no other one yet
+    std::optional<std::chrono::seconds> keep_; // while this program is stopped
+    bool keep_said_ = false;
     std::map<std::string, std::shared_ptr<RemoteJob>, std::less<>> jobs_;
     std::uint64_t requests_ = 0;
     std::optional<Failure> failure_;

@@ -227,7 +227,7 @@ private:
         last_byte_ = '\n';
         Sink screen = [this](std::span<const std::byte> bytes) { return show(bytes); };
         co_await race(run_on_terminal(link_, *job, terminal_, typed_, std::move(screen)), signals_.forward_from_terminal(*job));
-        if (job->exit) link_.release(*job);
+        link_.release(*job); // also if it is the terminal that has gone
         begin_row();
         take_end(*job);
     }

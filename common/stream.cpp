@@ -51,6 +51,7 @@ std::span<const std::byte> SendStream::next(std::size_t most) {
 bool SendStream::eof_due() const { return closed_ && !stopped_ && !eof_sent_ && sent_ == end_; }
 
 void SendStream::ack(std::uint64_t offset, std::uint64_t limit) {
+    offset = std::max(offset, start_);
     if (offset < acked_ || offset > sent_) bad_offset("acknowledged offset", offset, acked_, sent_);
     if (limit < limit_ || limit < offset) bad_offset("limit", limit, std::max(limit_, offset), ~std::uint64_t{0});
     if (!stopped_) ring_.drop(static_cast<std::size_t>(offset - acked_));

@@ -22,7 +22,7 @@ public:
     // keep, whatever limit it is granted.
     // `start`: the offset of its first byte; the bytes before it count as acknowledged.
     SendStream(std::uint64_t limit, std::size_t capacity, std::uint64_t start = 0)
-        : ring_(capacity), acked_(start), sent_(start), most_sent_(start), end_(start), limit_(limit) {}
+        : ring_(capacity), start_(start), acked_(start), sent_(start), most_sent_(start), end_(start), limit_(limit) {}
 
     // Producer. prepare() is empty while the window is full; a stopped stream takes nothing.
     std::span<std::byte> prepare();
@@ -39,7 +39,8 @@ public:
     void eof_sent() { eof_sent_ = true; }
 
     // The receiver has written everything before `offset` and allows sending up to `limit`. Throws Error{bad_offset} for an
-    // offset below the last one or above what was sent, and for a limit that is lowered or below the offset.
+    // offset below the last one or above what was sent, and for a limit that is lowered or below the offset. One before `start` frees nothing:
+    // there the receiver still writes what it has got elsewhere.
     void ack(std::uint64_t offset, std::uint64_t limit);
     // The receiver wants no more: unsent and unacknowledged bytes are dropped, nothing is sent any more.
     void stop();
@@ -64,6 +65,7 @@ public:
 
 private:
     Ring ring_; // holds acked_..end_, or nothing once it is stopped
+    std::uint64_t start_;
     std::uint64_t acked_;
     std::uint64_t sent_;      // on this connection
     std::uint64_t most_sent_; // on any

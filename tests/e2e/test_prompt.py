@@ -204,3 +204,12 @@ def test_no_server_is_255_and_no_prompt(make_server: object) -> None:
                           timeout=60)
     assert leave(shell) == 255
     assert "rcmd: " in shell.before and not re.search(PROMPT + "$", shell.before)
+
+
+def test_a_command_whose_terminal_goes_away_while_it_writes_is_ended(server: Server) -> None:
+    name = mark()
+    with prompt(server, "--keep", "1000", "-e", f"{name}=1") as shell:
+        enter(shell, "trap '' HUP; while :; do echo output; sleep 0.05; done")
+        shell.expect_exact("output\r\n")
+        shell.ptyproc.fileobj.close()
+        wait_for(lambda: not marked(name), "the command to be ended")

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
@@ -13,7 +14,7 @@ import pytest
 
 import wire
 from cutter import at_random, cutter
-from harness import RCMD, Result, Server, base_environment, mark, marked, process, run_rcmd, scaled, wait_for
+from harness import RCMD, Result, Server, base_environment, mark, marked, process, process_state, run_rcmd, scaled, wait_for
 
 MIB = 1 << 20
 
@@ -101,6 +102,21 @@ def test_any_network_will_do(server: Server, network: dict[str, Any]) -> None:
         assert proxy.cut == 4
 
 
+@pytest.mark.parametrize("options", [[], ["--job", "slowly-read"]], ids=["plain", "durable"])
+def test_a_slow_reader_of_what_came_before_the_cut_gets_all(server: Server, options: list[str]) -> None:
+    """What the client acknowledges then lies before the byte at which it goes on."""
+    with cutter(server, iter([1_000_000])) as proxy:
+        with process(RCMD, "-q", "-n", *options, proxy.host, "seq 400000", env=base_environment(server.place.home),
+                     stdout=subprocess.PIPE) as client:
+            wait_for(lambda: proxy.cut == 1, "the cut")
+            got = b""
+            while len(got) < 300_000:
+                time.sleep(0.01)  # it is slow, not in step with anybody
+                got += os.read(client.stdout.fileno(), 8192)
+            assert got + client.stdout.read() == "".join(f"{number}\n" for number in range(1, 400_001)).encode()
+            assert client.wait(60) == 0
+
+
 def test_silence_is_a_broken_connection(server: Server) -> None:
     with cutter(server, iter([40_000]), how="stall") as proxy:
         result = run_rcmd(server.place, proxy.host, "seq 100000; exit 3")
@@ -158,6 +174,25 @@ def test_keep_0_lets_the_job_end_with_the_connection(server: Server) -> None:
     wait_for(lambda: not marked(name), "the job to be ended")
 
 
+def test_the_time_to_keep_a_job_counts_again_when_a_stop_is_over(server: Server) -> None:
+    """Also if the connection was lost meanwhile, and with it what the client said before."""
+    name = mark()
+    command = "trap 'echo usr' USR1; echo up; while :; do sleep 0.05; done"
+    with cutter(server, iter([])) as proxy:
+        with process(RCMD, "-n", "--keep", "1", "-e", f"{name}=1", proxy.host, command, env=base_environment(server.place.home),
+                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=os.setpgrp) as client:
+            assert client.stdout.readline() == b"up\n"
+            client.send_signal(signal.SIGTSTP)
+            wait_for(lambda: process_state(client.pid) == "T", "the client to be stopped")
+            proxy.interrupt()
+            client.send_signal(signal.SIGCONT)
+            assert b"the connection was lost" in client.stderr.readline()
+            assert b"connected again" in client.stderr.readline()
+            client.send_signal(signal.SIGUSR1)
+            assert client.stdout.readline() == b"usr\n"  # the server has heard what was said before
+    wait_for(lambda: not marked(name), "the job to be ended")
+
+
 def test_signals_are_neither_lost_nor_doubled(server: Server) -> None:
     command = "n=0; trap 'n=$((n+1)); echo got $n; [ $n = 1 ] && exit 9' TERM; echo ready; while :; do sleep 0.1; done"
     with cutter(server, iter([])) as proxy:
@@ -167,6 +202,25 @@ def test_signals_are_neither_lost_nor_doubled(server: Server) -> None:
             client.send_signal(signal.SIGTERM)
             assert client.stdout.read() == b"got 1\n"
             assert client.wait(60) == 9
+
+
+def test_a_line_that_is_given_while_the_server_is_away_runs_on_the_next_one(make_server: Callable[..., Server]) -> None:
+    server = make_server()
+    reading, writing = os.pipe()
+    with server.start_rcmd(options=["--batch", "--status-fd", str(writing)], pass_fds=[writing], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client, open(reading) as events:
+        os.close(writing)
+        client.stdin.write(b"echo one\n")
+        client.stdin.flush()
+        assert [json.loads(events.readline())["event"] for _ in range(3)] == ["connected", "started", "exit"]
+        server.kill()
+        assert json.loads(events.readline())["event"] == "lost"
+        client.stdin.write(b"echo two\necho three\n")
+        client.stdin.flush()
+        make_server("--listen", f"127.0.0.1:{server.port}", place=server.place)
+        out, err = client.communicate()
+        assert out == b"one\ntwo\nthree\n", err
+        assert client.returncode == 0
 
 
 def test_a_restarted_server_does_not_know_the_job(make_server: object) -> None:

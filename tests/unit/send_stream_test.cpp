@@ -166,6 +166,19 @@ TEST(SendStream, acks_are_checked) {
     }
 }
 
+TEST(SendStream, that_begins_late_takes_acks_for_what_came_before_it) {
+    SendStream stream(30, 20, 10);
+    put(stream, "0123456789");
+    EXPECT_EQ(send(stream), "0123456789");
+    stream.ack(0, 31);
+    stream.ack(9, 32);
+    EXPECT_EQ(stream.acked(), 10U);
+    EXPECT_EQ(stream.room(), 10U);
+    stream.ack(12, 32);
+    EXPECT_EQ(stream.acked(), 12U);
+    EXPECT_EQ(refusal([&] { stream.ack(9, 32); }), "bad_offset");
+}
+
 TEST(SendStream, limit_is_never_lowered) {
     SendStream stream(20, 30);
     stream.ack(0, 25);
