@@ -186,7 +186,7 @@ private:
         link_.abandon();
         co_await link_.flush();
         print_error("jobs are still ending; not waiting for them any longer");
-        std::_Exit(255);
+        std::_Exit(options_.unknown_status);
     }
 
     const ClientOptions& options_;

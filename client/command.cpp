@@ -52,18 +52,18 @@ asio::awaitable<void> move_bytes(RemoteJob& job, Outputs& outputs, Keys keys) {
     }
 }
 
-asio::awaitable<void> run_raw(Link& link, RemoteJob& job, Outputs& outputs, Signals& signals) {
+asio::awaitable<void> run_raw(Link& link, RemoteJob& job, Outputs& outputs, Signals& signals, const Reporter& reporter) {
     const auto executor = co_await asio::this_coro::executor;
     Terminal terminal(executor, STDIN_FILENO);
     terminal.around_stop = [&link](std::function<void()> stop) { return link.while_stopped(std::move(stop)); };
     Typed typed(executor, STDIN_FILENO);
     Sink out = outputs.out();
-    co_await race(
-        run_on_terminal(link, job, terminal, typed, std::move(out)), signals.forward_from_terminal(job), terminal.guard());
+    co_await race(run_on_terminal(link, job, terminal, typed, std::move(out)), signals.forward_from_terminal(job, reporter),
+        terminal.guard());
 }
 
-asio::awaitable<void> run_plain(RemoteJob& job, Outputs& outputs, Signals& signals, Keys keys) {
-    co_await race(move_bytes(job, outputs, keys), signals.forward(job));
+asio::awaitable<void> run_plain(RemoteJob& job, Outputs& outputs, Signals& signals, const Reporter& reporter, Keys keys) {
+    co_await race(move_bytes(job, outputs, keys), signals.forward(job, reporter));
 }
 
 // A job that is sure to run needs nobody any more.
@@ -72,13 +72,13 @@ asio::awaitable<void> leave_when_started(Link& link, RemoteJob& job) {
     link.close();
 }
 
-asio::awaitable<void> run_to_end(Link& link, const std::shared_ptr<RemoteJob>& job, Outputs& outputs) {
+asio::awaitable<void> run_to_end(Link& link, const std::shared_ptr<RemoteJob>& job, Outputs& outputs, const Reporter& reporter) {
     Signals signals(
         co_await asio::this_coro::executor, link); // first: a signal that ended this program now would leave the job behind
     link.start(job);
     const Keys keys = keys_of(job->request);
-    if (keys == Keys::raw) co_await run_raw(link, *job, outputs, signals);
-    else co_await run_plain(*job, outputs, signals, keys);
+    if (keys == Keys::raw) co_await run_raw(link, *job, outputs, signals, reporter);
+    else co_await run_plain(*job, outputs, signals, reporter, keys);
     if (job->exit) {
         link.release(*job);
         link.close();
@@ -143,7 +143,7 @@ asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& r
     Captured captured;
     Outputs outputs(executor, options, captured);
     link.on_started = [&](const RemoteJob& started) { reporter.started(started); };
-    co_await join(link.run(), run_to_end(link, job, outputs));
+    co_await join(link.run(), run_to_end(link, job, outputs, reporter));
     if (job->exit) give_back_input(start, *job->exit);
     co_return reporter.finished(*job, options.json ? &captured : nullptr);
 }

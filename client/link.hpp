@@ -28,6 +28,8 @@ public:
 
     // Whether a request may have `after`.
     [[nodiscard]] bool knows_after() const { return connection_->knows_after; }
+    // The connection is lost, and there is no other one yet.
+    [[nodiscard]] bool is_broken() const { return broken_; }
     // Asks the server to run a job, which then belongs to this link too until release(). Throws what make_exec() throws.
     void start(const std::shared_ptr<RemoteJob>& job);
     // Asks for a job that is there.

@@ -226,7 +226,8 @@ private:
         link_.start_or_fail(job);
         last_byte_ = '\n';
         Sink screen = [this](std::span<const std::byte> bytes) { return show(bytes); };
-        co_await race(run_on_terminal(link_, *job, terminal_, typed_, std::move(screen)), signals_.forward_from_terminal(*job));
+        co_await race(
+            run_on_terminal(link_, *job, terminal_, typed_, std::move(screen)), signals_.forward_from_terminal(*job, reporter_));
         link_.release(*job); // also if it is the terminal that has gone
         begin_row();
         take_end(*job);

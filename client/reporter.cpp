@@ -152,6 +152,12 @@ int Reporter::unanswered(const Failure& failure) const {
     return failure.status();
 }
 
+int Reporter::given_up(const RemoteJob& job, const std::string& why) const {
+    const Failure failure("left", why, job.ran);
+    explain(failure);
+    return status_of(failure);
+}
+
 void Reporter::warn_of_early_end(const Exit& exit) const {
     if (exit.signal && !signal_number(*exit.signal)) {
         print_error(escape(options_.target.host) + ": the command was ended by the signal " + escape(*exit.signal, 64) +

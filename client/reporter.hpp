@@ -30,6 +30,8 @@ public:
     void attached(const RemoteJob& job) const;
     // It was left alone, before it was over. Returns `status`.
     int left(const RemoteJob& job, int status) const;
+    // It is not waited for any longer: a line on stderr says `why`, and nothing else is written, where a write might wait for its reader.
+    int given_up(const RemoteJob& job, const std::string& why) const;
     // A question about jobs has no answer. Returns the exit status.
     int unanswered(const Failure& failure) const;
     // Text for stdout. Throws Failure if it cannot be written.

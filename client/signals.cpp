@@ -1,7 +1,6 @@
 #include "client/signals.hpp"
 
 #include "client/local_io.hpp"
-#include "client/reporter.hpp"
 #include "client/terminal.hpp"
 #include "common/signal_name.hpp"
 
@@ -36,15 +35,15 @@ asio::awaitable<std::optional<int>> Signals::next() {
     }
 }
 
-asio::awaitable<void> Signals::forward(RemoteJob& job) {
+asio::awaitable<void> Signals::forward(RemoteJob& job, const Reporter& reporter) {
     const auto number = co_await next();
     if (!number) co_return;
     link_.signal(job, signal_name(*number));
     co_await another();
-    co_await give_up(job);
+    co_await give_up(job, reporter);
 }
 
-asio::awaitable<void> Signals::forward_from_terminal(RemoteJob& job) {
+asio::awaitable<void> Signals::forward_from_terminal(RemoteJob& job, const Reporter& reporter) {
     const auto raw = Clock::now() + still_from_keyboard;
     while (!ending_) {
         const auto number = co_await next();
@@ -54,7 +53,7 @@ asio::awaitable<void> Signals::forward_from_terminal(RemoteJob& job) {
         if (!typed) ending_ = number;
     }
     co_await with_deadline(another(), patience);
-    co_await give_up(job);
+    co_await give_up(job, reporter);
 }
 
 asio::awaitable<void> Signals::another() {
@@ -65,12 +64,13 @@ asio::awaitable<void> Signals::another() {
     } while (Clock::now() - first < sent_twice);
 }
 
-asio::awaitable<void> Signals::give_up(RemoteJob& job) {
+asio::awaitable<void> Signals::give_up(RemoteJob& job, const Reporter& reporter) {
+    const char* why = link_.is_broken() ? " cannot be told to end, and goes on as long as --keep says; not waiting for it"
+                                        : " is still ending; not waiting for it any longer";
     link_.release(job);
     co_await link_.flush();
     restore_terminal();
-    print_error("job " + job.id() + " is still ending; not waiting for it any longer");
-    std::_Exit(255); // a write that nobody reads may be under way
+    std::_Exit(reporter.given_up(job, "job " + job.id() + why)); // a write that nobody reads may be under way
 }
 
 } // namespace rc

@@ -3,6 +3,7 @@
 
 #include "client/link.hpp"
 #include "client/remote_job.hpp"
+#include "client/reporter.hpp"
 #include "common/async.hpp"
 
 #include <boost/asio/signal_set.hpp>
@@ -23,17 +24,17 @@ public:
     // cancelled.
     asio::awaitable<void> another();
 
-    // Sends the first one to the job's process group; another() ends this program with 255. Runs until it is cancelled.
-    asio::awaitable<void> forward(RemoteJob& job);
+    // Sends the first one to the job's process group; another() ends this program, as after a failure. Runs until it is cancelled.
+    asio::awaitable<void> forward(RemoteJob& job, const Reporter& reporter);
     // The same while the job has the terminal, whose keys send none: so somebody wants this program to end, which it does after 5 s
     // also by itself. Interrupts that were typed just before the terminal became raw are the command's.
-    asio::awaitable<void> forward_from_terminal(RemoteJob& job);
+    asio::awaitable<void> forward_from_terminal(RemoteJob& job, const Reporter& reporter);
 
     // The signal that asked this program to end while the job had the terminal.
     [[nodiscard]] std::optional<int> ending() const { return ending_; }
 
 private:
-    asio::awaitable<void> give_up(RemoteJob& job);
+    asio::awaitable<void> give_up(RemoteJob& job, const Reporter& reporter);
 
     Link& link_;
     asio::signal_set set_;

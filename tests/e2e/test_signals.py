@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from typing import Callable
 
 import pytest
 
@@ -63,6 +64,29 @@ def test_a_second_signal_ends_the_client_and_then_the_job(server: Server) -> Non
         assert client.returncode == 255
         assert b"not waiting for it any longer" in client.stderr.read()
     wait_gone(name)
+
+
+def test_a_client_that_was_ended_by_a_second_signal_does_not_know_the_end(server: Server) -> None:
+    name = mark()
+    with start_marked(server, "trap '' INT; echo set; while :; do sleep 0.1; done", name, "--unknown-status", "77") as client:
+        wait_ready(client)
+        assert client.stdout.readline() == b"set\n"
+        wait_for(lambda: client.send_signal(INT) or client.poll() is not None, "the client to end")
+        assert client.returncode == 77
+        assert b"how it ended is unknown" in client.stderr.read()
+    wait_gone(name)
+
+
+def test_a_second_signal_without_a_connection_says_that_the_job_goes_on(make_server: Callable[[], Server]) -> None:
+    server = make_server()
+    with start_marked(server, "echo set; sleep 1000", mark()) as client:
+        wait_ready(client)
+        assert client.stdout.readline() == b"set\n"
+        server.kill()
+        assert b"the connection was lost" in client.stderr.readline()
+        wait_for(lambda: client.send_signal(INT) or client.poll() is not None, "the client to end")
+        assert client.returncode == 255
+        assert b"cannot be told to end" in client.stderr.read()
 
 
 def test_a_killed_client_leaves_nothing_behind(server: Server) -> None:
