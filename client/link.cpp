@@ -25,6 +25,9 @@ bool may_pass(const Failure& failure) {
            failure.code() == "busy" || failure.code() == "penalty";
 }
 
+// It has been given to the link while there was no connection.
+bool is_unasked(const RemoteJob& job) { return job.ran == Ran::no && !job.request.watch; }
+
 Failure lost_for_good(const std::string& problem) { return {"lost", "the connection was lost: " + problem, Ran::unknown}; }
 
 } // namespace
@@ -79,6 +82,7 @@ void Link::start_or_fail(const std::shared_ptr<RemoteJob>& job) {
 }
 
 void Link::signal(RemoteJob& job, const std::string& name) {
+    if (is_unasked(job)) return job.fail(Failure("left", "a signal came before there was a connection again", Ran::no));
     job.signals.push_back(name);
     say_signals(job, job.signals.size() - 1);
 }
@@ -245,7 +249,7 @@ void Link::rejoin(RemoteJob& job) {
 }
 
 void Link::request_again(RemoteJob& job) {
-    if (job.boot.empty()) ask(job);
+    if (is_unasked(job)) ask(job);
     else request(job);
     say_signals(job, 0);
 }
@@ -315,8 +319,7 @@ void Link::abandon() {
 void Link::lose(const Failure& why) {
     failure_ = why;
     for (const auto& [id, job] : jobs_) {
-        const bool asked = job->ran != Ran::no || job->request.watch;
-        const Ran ran = job->ran == Ran::yes || !asked ? job->ran : why.ran();
+        const Ran ran = job->ran == Ran::yes || is_unasked(*job) ? job->ran : why.ran();
         job->fail(Failure(why.code(), why.what(), ran, why.status()));
     }
 }

@@ -66,9 +66,8 @@ struct RemoteJob {
     std::uint64_t number{};           // counts the requests of its link
     std::optional<After> after;       // what its request follows, until that has been settled: see Link::decide()
     bool only_if_begun = false;
-    bool held_back =
-        false;        // this connection's server does not have the request: what it follows has ended, but is not settled yet
-    std::string boot; // of the server, and its clock, before the job was first asked for
+    bool held_back = false; // the server does not have it: what it follows has ended, but is not settled yet
+    std::string boot;       // of the server, and its clock, before the job was first asked for
     std::uint64_t uptime{};
     Clock::time_point asked = Clock::now();
     std::optional<Exit> exit;

@@ -12,7 +12,7 @@ _rcmd_server() {
     elif [[ $cur == --*=* ]]; then # but not if the user says otherwise
         option=${cur%%=*} cur=${cur#*=}
     fi
-    local make=() verb= signals flags=
+    local make=() verb='' signals flags=''
     if ((COMP_CWORD > 1)); then verb=${COMP_WORDS[1]}; fi
     case $verb in
     jobs) flags=--json ;;

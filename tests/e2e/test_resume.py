@@ -1,11 +1,14 @@
 """A job outlives its connection: nothing is lost, nothing repeated, nothing run twice."""
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import signal
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
@@ -221,6 +224,26 @@ def test_a_line_that_is_given_while_the_server_is_away_runs_on_the_next_one(make
         out, err = client.communicate()
         assert out == b"one\ntwo\nthree\n", err
         assert client.returncode == 0
+
+
+def unread(pipe: BinaryIO) -> int:
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"1234"))[0]
+
+
+def test_a_line_that_a_signal_reaches_before_a_server_does_is_not_waited_for(make_server: Callable[..., Server]) -> None:
+    server = make_server()
+    reading, writing = os.pipe()
+    with server.start_rcmd(options=["--batch", "--status-fd", str(writing)], pass_fds=[writing], stdin=subprocess.PIPE,
+                           stderr=subprocess.PIPE) as client, open(reading) as events:
+        os.close(writing)
+        assert json.loads(events.readline())["event"] == "connected"
+        server.kill()
+        assert b"the connection was lost" in client.stderr.readline()
+        client.stdin.write(b"echo never\n")
+        client.stdin.flush()
+        wait_for(lambda: unread(client.stdin) == 0, "the line to be read")
+        client.send_signal(signal.SIGINT)
+        assert client.wait(60) == 128 + signal.SIGINT
 
 
 def test_a_restarted_server_does_not_know_the_job(make_server: object) -> None:
