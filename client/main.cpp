@@ -78,7 +78,8 @@ int run_client(Verb verb, const ClientOptions& options) {
             reporter.print(settings_text(options));
             return 0;
         }
-        return complete(run(verb, options, reporter));
+        const int status = complete(run(verb, options, reporter));
+        return status == 0 && reporter.events_lost() ? 255 : status;
     } catch (const Failure& failure) {
         return verb == Verb::run ? reporter.failed(failure) : reporter.unanswered(failure);
     }

@@ -43,6 +43,8 @@ public:
     void link_back(Clock::duration after) const;
     // The link was lost for good while no job was on it. Returns the exit status.
     int idle_link_lost(const Failure& failure) const;
+    // --status-fd could not be written; it was said then, and nothing more is written there.
+    [[nodiscard]] bool events_lost() const { return events_lost_; }
 
 private:
     [[nodiscard]] int status_of(const Failure& failure) const;
@@ -53,6 +55,7 @@ private:
     void warn_of_early_end(const Exit& exit) const;
 
     const ClientOptions& options_;
+    mutable bool events_lost_ = false;
 };
 
 // `rcmd: TEXT` on stderr, as one write.

@@ -179,6 +179,14 @@ def test_a_stop_that_no_shell_could_undo_is_none(server: Server) -> None:
         client.send_signal(signal.SIGUSR1)
         assert client.wait(60) == 5
 
+
+@pytest.mark.parametrize(("words", "status"), [(["true"], 255), (["exit 3"], 3)], ids=["0", "3"])
+def test_events_that_cannot_be_written_are_no_success(server: Server, full: int, words: list[str], status: int) -> None:
+    result = server.rcmd(*words, options=["--status-fd", str(full)], pass_fds=[full])
+    assert result.code == status
+    assert len(result.message.splitlines()) == 1 and "No space left" in result.message, result
+
+
 @pytest.mark.parametrize("words", [[RCMD, "-V"], [RCMD, "--help"], [RCMD, "cp", "--help"], [RCMD, "keygen", "-h"]], ids=lambda words: words[-1])
 def test_help_that_cannot_be_written_is_255(full: int, words: list[str]) -> None:
     result = run(*words, stdout=full)
