@@ -79,9 +79,9 @@ void Reporter::event(const json::object& event) const {
     if (options_.status_fd < 0 || events_lost_) return;
     const std::string line = json::serialize(event) + '\n';
     const int error = write_all(options_.status_fd, as_bytes(line));
-    events_lost_ = error != 0;
-    if (error != 0)
-        print_error("--status-fd " + std::to_string(options_.status_fd) + ": " + std::strerror(error) + "; events are lost");
+    if (error == 0) return;
+    events_lost_ = true;
+    print_error("--status-fd " + std::to_string(options_.status_fd) + ": " + std::strerror(error) + "; events are lost");
 }
 
 void Reporter::connected(const std::string& server) const {

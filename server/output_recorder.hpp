@@ -8,7 +8,6 @@
 #include "server/outputs.hpp"
 #include "server/spool.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>

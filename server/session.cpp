@@ -19,6 +19,11 @@ namespace {
 
 constexpr std::chrono::seconds busy_pause{1}; // for a client that comes too early
 
+// The server proves itself first: a client whose key is not the one here sees that, and has nothing more to say.
+Error gone_without_proof() {
+    return {ErrorCode::auth_failed, "it left without a proof: the key is not known here, or is another one there"};
+}
+
 } // namespace
 
 Session::Session(Service& service, Residents& residents, asio::ip::tcp::socket socket, Visitor visitor)
@@ -51,8 +56,7 @@ asio::awaitable<void> Session::log_in() {
         refused = error;
     }
     if (refused) {
-        log_warning("refused", {{"from", holder_.address()}, {"key", holder_.key_id()},
-                                   {"code", std::string(to_string(refused->code()))}, {"problem", refused->what()}});
+        log_refused(*refused);
         co_await refuse(*refused);
         throw Error(*refused);
     }
@@ -80,18 +84,16 @@ asio::awaitable<void> Session::establish() {
         if (error.code() == ErrorCode::auth_failed) stay.admission().failed(stay.ticket(), Clock::now());
         throw;
     } catch (const boost::system::system_error& error) {
-        if (error.code() != asio::error::operation_aborted && !holder_.key_id().empty()) log_gone_without_proof();
+        if (error.code() != asio::error::operation_aborted && !holder_.key_id().empty()) log_refused(gone_without_proof());
         throw;
     }
     holder_.check();
     stay.admission().logged_in(stay.ticket(), Clock::now());
 }
 
-// The server proves itself first: a client whose key is not the one here sees that, and has nothing more to say.
-void Session::log_gone_without_proof() const {
-    log_warning("refused",
-        {{"from", holder_.address()}, {"key", holder_.key_id()}, {"code", std::string(to_string(ErrorCode::auth_failed))},
-            {"problem", "it left without a proof: the key is not known here, or is another one there"}});
+void Session::log_refused(const Error& why) const {
+    log_warning("refused", {{"from", holder_.address()}, {"key", holder_.key_id()}, {"code", std::string(to_string(why.code()))},
+                               {"problem", why.what()}});
 }
 
 // Before the sender runs, errors go straight to the channel; a client that does not take one is left alone.

@@ -45,7 +45,7 @@ private:
     boost::asio::awaitable<void> log_in();
     boost::asio::awaitable<void> establish();
     boost::asio::awaitable<void> establish_unless_evicted();
-    void log_gone_without_proof() const;
+    void log_refused(const Error& why) const;
     boost::asio::awaitable<void> serve();
     boost::asio::awaitable<void> read();
     boost::asio::awaitable<void> read_messages();

@@ -36,10 +36,6 @@ using boost::system::error_code;
 
 namespace {
 
-[[noreturn]] void throw_errno(const char* what) {
-    throw Error(ErrorCode::internal, std::string(what) + ": " + std::strerror(errno));
-}
-
 // What the launcher asks to run in the child.
 struct Initializer {
     ChildSetup& setup;
@@ -180,7 +176,7 @@ Child spawn(const asio::any_io_executor& executor, const LaunchPlan& plan, const
     const pid_t pid = launcher.start(program.places, program.name, program.arguments, stdio, initializer);
     launch.done();
     launch_budget().spend(account.uid, Clock::now() - begun, Clock::now());
-    if (pid < 0) throw_errno("no process for the command");
+    if (pid < 0) throw Error(ErrorCode::internal, std::string("no process for the command: ") + std::strerror(errno));
     if (const auto failure = setup.failure()) {
         wait_for_process(pid);
         throw_failure(*failure, plan, terminal);

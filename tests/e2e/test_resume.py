@@ -10,8 +10,9 @@ import struct
 import subprocess
 import termios
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Callable
+from typing import Any, BinaryIO, Callable, Iterator
 
 import pytest
 
@@ -207,17 +208,24 @@ def test_signals_are_neither_lost_nor_doubled(server: Server) -> None:
             assert client.wait(60) == 9
 
 
-def test_a_line_that_is_given_while_the_server_is_away_runs_on_the_next_one(make_server: Callable[..., Server]) -> None:
-    server = make_server()
+@contextmanager
+def batch_and_events(server: Server) -> Iterator[tuple[subprocess.Popen, Callable[[], str]]]:
+    """A batch that is fed by hand, and what tells the kind of its next event."""
     reading, writing = os.pipe()
     with server.start_rcmd(options=["--batch", "--status-fd", str(writing)], pass_fds=[writing], stdin=subprocess.PIPE,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client, open(reading) as events:
         os.close(writing)
+        yield client, lambda: json.loads(events.readline())["event"]
+
+
+def test_a_line_that_is_given_while_the_server_is_away_runs_on_the_next_one(make_server: Callable[..., Server]) -> None:
+    server = make_server()
+    with batch_and_events(server) as (client, next_event):
         client.stdin.write(b"echo one\n")
         client.stdin.flush()
-        assert [json.loads(events.readline())["event"] for _ in range(3)] == ["connected", "started", "exit"]
+        assert [next_event() for _ in range(3)] == ["connected", "started", "exit"]
         server.kill()
-        assert json.loads(events.readline())["event"] == "lost"
+        assert next_event() == "lost"
         client.stdin.write(b"echo two\necho three\n")
         client.stdin.flush()
         make_server("--listen", f"127.0.0.1:{server.port}", place=server.place)
@@ -232,11 +240,8 @@ def unread(pipe: BinaryIO) -> int:
 
 def test_a_line_that_a_signal_reaches_before_a_server_does_is_not_waited_for(make_server: Callable[..., Server]) -> None:
     server = make_server()
-    reading, writing = os.pipe()
-    with server.start_rcmd(options=["--batch", "--status-fd", str(writing)], pass_fds=[writing], stdin=subprocess.PIPE,
-                           stderr=subprocess.PIPE) as client, open(reading) as events:
-        os.close(writing)
-        assert json.loads(events.readline())["event"] == "connected"
+    with batch_and_events(server) as (client, next_event):
+        assert next_event() == "connected"
         server.kill()
         assert b"the connection was lost" in client.stderr.readline()
         client.stdin.write(b"echo never\n")

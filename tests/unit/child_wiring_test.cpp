@@ -2,32 +2,14 @@
 #include "server/child_wiring.hpp"
 
 #include "common/error.hpp"
+#include "tests/unit/limited_descriptors.hpp"
 
 #include <gtest/gtest.h>
 
 #include <optional>
 
-#include <sys/resource.h>
-
 namespace rc {
 namespace {
-
-// While it lives no descriptor can be had from that number on.
-class LimitedDescriptors {
-public:
-    explicit LimitedDescriptors(rlim_t count) {
-        ::getrlimit(RLIMIT_NOFILE, &before_);
-        rlimit limit = before_;
-        limit.rlim_cur = count;
-        ::setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    ~LimitedDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-    LimitedDescriptors(const LimitedDescriptors&) = delete;
-    LimitedDescriptors& operator=(const LimitedDescriptors&) = delete;
-
-private:
-    rlimit before_{};
-};
 
 // What `wire` makes with ever more descriptors, from the first time that it makes anything.
 template <class Wire>
