@@ -7,6 +7,7 @@
 #include "server/complete.hpp"
 #include "server/control_socket.hpp"
 #include "server/copy_mode.hpp"
+#include "server/ending_signals.hpp"
 #include "server/housekeeper.hpp"
 #include "server/launch_watch.hpp"
 #include "server/listener.hpp"
@@ -24,7 +25,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
 
 #include <malloc.h>
 #include <sys/resource.h>
@@ -85,9 +85,8 @@ asio::awaitable<void> wait_until(Condition done, Event& changed, Clock::time_poi
 
 class Daemon {
 public:
-    Daemon(Service& service, const ServiceManager& manager, asio::io_context& context)
-        : service_(service), manager_(manager), context_(context), signals_(context, SIGTERM, SIGINT, SIGHUP),
-          changed_(context.get_executor()) {
+    Daemon(Service& service, const ServiceManager& manager, asio::io_context& context, EndingSignals& signals)
+        : service_(service), manager_(manager), context_(context), signals_(signals), changed_(context.get_executor()) {
         service_.on_end = [this] { asio::post(context_, [this] { changed_.notify(); }); };
         const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
         const std::size_t threads = service.options.threads > 0 ? service.options.threads : cores;
@@ -111,9 +110,6 @@ public:
         service_.stopping = true;
         for (Listener& listener : listeners) listener.close();
         co_await race(end_gently(), ending_signal());
-        // The end is certain now: one more signal must not make it a death by that signal.
-        signals_.clear();
-        for (const int number : {SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
         context_.stop();
     }
 
@@ -146,7 +142,7 @@ private:
     // Waits for a signal that ends the daemon. HUP does not: it is what the rotation of logs sends.
     asio::awaitable<void> ending_signal() {
         for (;;) {
-            signal_ = co_await signals_.async_wait(asio::use_awaitable);
+            signal_ = co_await signals_.next();
             if (signal_ != SIGHUP) co_return;
             manager_.reloading();
             reopen_log();
@@ -157,8 +153,8 @@ private:
     Service& service_;
     const ServiceManager& manager_;
     asio::io_context& context_;
-    asio::signal_set signals_; // from before readiness: a signal after it is never fatal
-    int signal_ = 0;           // the last one
+    EndingSignals& signals_;
+    int signal_ = 0; // the last one
     Event changed_;
     std::jthread launch_watch_{
         [](const std::stop_token& stop) { launch_watch().run(stop); }}; // until no worker starts anything any more
@@ -186,10 +182,11 @@ void serve(const ServerOptions& options) {
     lower_privileges();
 
     service.durable_jobs.recover(context.get_executor());
+    EndingSignals signals(context.get_executor());
     const Housekeeper housekeeper(service.durable_jobs, options.retain);
     ControlSocket control(context, options.state_dir, service.job_table, service.durable_jobs);
     asio::co_spawn(context, control.run(), asio::detached);
-    Daemon daemon(service, manager, context);
+    Daemon daemon(service, manager, context, signals);
     asio::co_spawn(context, daemon.run(listeners), asio::detached);
     std::string readiness;
     for (const Listener& listener : listeners) readiness += "listening on " + listener.local_address() + '\n';

@@ -8,6 +8,7 @@
 #include "common/outbox.hpp"
 #include "common/sender.hpp"
 #include "server/claimants.hpp"
+#include "server/ending_signals.hpp"
 #include "server/error_message.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
@@ -20,14 +21,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/signal_set.hpp>
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <exception>
 #include <optional>
@@ -64,15 +63,13 @@ class Supervisor : public JobClient {
 public:
     Supervisor(const SupervisorOptions& options, const JobDirectory& directory, asio::io_context& context, int listener)
         : options_(options), directory_(directory), record_(directory.record()), executor_(context.get_executor()),
-          acceptor_(context, asio::local::stream_protocol(), listener), signals_(context, SIGTERM, SIGINT, SIGHUP),
-          control_(executor_) {}
+          acceptor_(context, asio::local::stream_protocol(), listener), signals_(executor_), control_(executor_) {}
 
     asio::awaitable<void> run() {
         if (start()) co_await race(see_to_end(), accept(), pass_controls(), end_on_signal(), wait_for_first_client());
         else co_await with_deadline(accept(), farewell); // so that who asked hears why
         forget_unless_started();
         acceptor_.close();
-        signals_.cancel();
         for (const ViewerPtr& viewer : viewers_) viewer->channel.close();
     }
 
@@ -185,7 +182,7 @@ private:
     }
 
     asio::awaitable<void> end_on_signal() {
-        co_await signals_.async_wait(asio::use_awaitable);
+        co_await signals_.next();
         job_->end(ExitReason::shutdown);
         co_await wait_forever();
     }
@@ -428,7 +425,7 @@ private:
     JobRecord record_;
     asio::any_io_executor executor_;
     asio::local::stream_protocol::acceptor acceptor_;
-    asio::signal_set signals_;
+    EndingSignals signals_;
     std::optional<Error> failure_; // why the job was not started
     bool not_started_ = false;
     std::shared_ptr<Job> job_;

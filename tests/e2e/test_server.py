@@ -150,6 +150,32 @@ def test_sigint_ends_it_as_sigterm_does(make_server: Callable[..., Server]) -> N
     assert server.process.wait(DEADLINE) == 0
 
 
+def held_back(thread: Path) -> set[int]:
+    mask = int(re.search(r"^SigBlk:\s+([0-9a-f]+)$", (thread / "status").read_text(), re.M)[1], 16)
+    return {number for number in signal.Signals if mask >> (number - 1) & 1}
+
+
+def test_the_daemons_signals_interrupt_none_of_its_threads(make_server: Callable[..., Server]) -> None:
+    """Nor are they lost then, as one was under ThreadSanitizer that came before the event loop ran."""
+    process = make_server().process
+    threads = list(Path(f"/proc/{process.pid}/task").iterdir())
+    assert len(threads) > 1
+    for thread in threads:
+        assert {signal.SIGTERM, signal.SIGINT, signal.SIGHUP} <= held_back(thread), (thread / "comm").read_text()
+
+
+def ignore_and_block() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_also_if_its_parent_ignored_or_blocked_that(make_server: Callable[..., Server], number: signal.Signals) -> None:
+    server = make_server(preexec=ignore_and_block)
+    server.process.send_signal(number)
+    assert server.process.wait(DEADLINE) == 0
+
+
 def test_drain_lets_jobs_end_and_takes_no_new_ones(make_server: Callable[..., Server]) -> None:
     server = make_server("--drain", "60")
     with server.start_rcmd("echo up; read x; echo done; exit 7", stdin=subprocess.PIPE,
