@@ -13,9 +13,10 @@ namespace rc {
 
 namespace {
 
-// Of a job whose beginning is not asked for by an offset the oldest bytes may have gone.
+// Of a job whose beginning is not asked for by an offset the oldest bytes may have gone. That is no warning, which could be left out: it is all
+// that tells this output from a whole one.
 void tell_what_is_gone(const ClientOptions& options, const RemoteJob& job) {
-    if (options.quiet || options.watch.tail || options.watch.stdout_) return;
+    if (options.watch.tail || options.watch.stdout_) return;
     for (const auto& [name, offset] : {std::pair{"stdout", job.first_stdout}, {"stderr", job.first_stderr}}) {
         if (offset > 0) print_error("the first " + std::to_string(offset) + " bytes of " + name + " are not kept any more");
     }

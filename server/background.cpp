@@ -11,8 +11,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <utility>
 
 namespace rc {
 
@@ -71,18 +69,6 @@ void Launch::ready(const std::string& text) {
     ::close(null);
     write_all(parent_.get(), as_bytes(text));
     parent_.close();
-}
-
-PidFile::PidFile(std::filesystem::path file) : file_(std::move(file)) {
-    if (file_.empty()) return;
-    std::ofstream out(file_, std::ios::trunc);
-    out << ::getpid() << '\n' << std::flush;
-    if (!out) throw Error(ErrorCode::internal, file_.string() + ": the process id cannot be written: " + std::strerror(errno));
-}
-
-PidFile::~PidFile() {
-    std::error_code ignored;
-    if (!file_.empty()) std::filesystem::remove(file_, ignored);
 }
 
 } // namespace rc

@@ -3,7 +3,6 @@
 
 #include "common/descriptor.hpp"
 
-#include <filesystem>
 #include <string>
 
 namespace rc {
@@ -23,19 +22,6 @@ public:
 
 private:
     Descriptor parent_; // where the daemon reports
-};
-
-// The process id in a file, removed again at the end. An empty path: nothing.
-class PidFile {
-public:
-    // Throws Error{internal} if it cannot be written.
-    explicit PidFile(std::filesystem::path file);
-    ~PidFile();
-    PidFile(const PidFile&) = delete;
-    PidFile& operator=(const PidFile&) = delete;
-
-private:
-    std::filesystem::path file_;
 };
 
 } // namespace rc

@@ -13,6 +13,7 @@
 #include "server/listener.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
+#include "server/pid_file.hpp"
 #include "server/privileges.hpp"
 #include "server/service.hpp"
 #include "server/service_manager.hpp"

@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import wire
-from harness import (MEASURE_MEMORY, Place, Server, authorized_line, descriptors, mark, marked, memory_kib, process_state,
+from harness import (MEASURE_MEMORY, Place, Server, authorized_line, descriptors, mark, marked, memory_kib, process_state, run_rcmd,
                      scaled, wait_for)
 
 SMALL = {"stdout": 16384, "stderr": 16384}
@@ -155,6 +155,18 @@ def test_a_client_that_knows_nothing_gets_what_is_not_acknowledged(server: Serve
         known = client.finish(attach(client, wire.Job(job.id), 1, OTHER))
         assert known.attached["stdout"] == 10_000
         assert known.out == NUMBERS[10_000:]
+
+
+def test_what_is_gone_is_said_also_by_a_quiet_client(server: Server) -> None:
+    with server.login() as first:
+        job = start(first, "echo taken; read x; echo left", stdin=True)
+        show(first, job, b"taken\n")
+        first.acks = False
+        first.end_stdin(job)
+        first.ping()
+    result = run_rcmd(server.place, "attach", "-q", server.host, job.id)
+    assert (result.code, result.out) == (0, b"left\n")
+    assert result.message == "rcmd: the first 6 bytes of stdout are not kept any more\n"
 
 
 def test_eight_connections_one_after_the_other(server: Server) -> None:

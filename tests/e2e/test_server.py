@@ -61,6 +61,22 @@ def test_a_daemon_that_cannot_start_says_so_and_fails(make_place: Callable[..., 
     assert result.code == 1 and address in result.message
 
 
+def test_a_second_daemon_leaves_the_pid_file_of_the_first_alone(make_place: Callable[..., Place]) -> None:
+    first, second = make_place(), make_place()
+    pid_file = first.root / "pid"
+    with daemon(first) as (pid, _):
+        refused = run_server(second, "--daemon", "--pid-file", str(pid_file))
+        assert refused.code == 1 and str(pid_file) in refused.message and f"process {pid};" in refused.message
+        assert int(pid_file.read_text()) == pid
+
+
+def test_a_pid_file_that_was_left_behind_is_taken(make_place: Callable[..., Place]) -> None:
+    place = make_place()
+    (place.root / "pid").write_text("1234567890\n")
+    with daemon(place) as (pid, _):
+        assert process_state(pid)
+
+
 def test_a_second_daemon_on_the_same_state_directory_is_refused(server: Server) -> None:
     result = run_server(server.place)
     assert (result.code, result.out) == (1, b"")
