@@ -50,8 +50,8 @@ asio::awaitable<int> run_attach(const ClientOptions& options, const Reporter& re
     request.watch = options.watch;
     request.keep = options.keep;
     const auto job = std::make_shared<RemoteJob>(co_await asio::this_coro::executor, std::move(request));
-    link.on_started = [&](const RemoteJob& found) { reporter.attached(found); };
-    link.watch(job);
+    link.jobs().on_started = [&](const RemoteJob& found) { reporter.attached(found); };
+    link.jobs().watch(job);
     std::optional<int> left;
     co_await join(link.run(), attend(options, link, *job, left));
     if (job->failure && job->ran != Ran::yes) co_return reporter.unanswered(*job->failure);

@@ -74,7 +74,7 @@ private:
 
     // While one runs the next one is there already and waits: the server, if it can, starts it when that has ended. But --json writes at the very end.
     [[nodiscard]] bool may_ask() const {
-        if (!one_by_one() || options_.json || !link_.knows_after()) return jobs_.size() < options_.jobs;
+        if (!one_by_one() || options_.json || !link_.jobs().knows_after()) return jobs_.size() < options_.jobs;
         return jobs_.empty() || (jobs_.size() == 1 && !jobs_.front()->over());
     }
 
@@ -104,7 +104,7 @@ private:
         if (one_by_one() && !jobs_.empty()) job->after = After{jobs_.back()->id(), !options_.keep_going};
         jobs_.push_back(job);
         asked_ = true;
-        link_.start_or_fail(job);
+        link_.jobs().start_or_fail(job);
         jobs_changed_.notify();
     }
 
@@ -128,8 +128,8 @@ private:
 
     void begin_turn(RemoteJob& job, const RemoteJob& before) {
         const bool failed = before.exit && exit_status(*before.exit) != 0;
-        if (failed && !options_.keep_going && job.ran != Ran::yes) link_.skip(job);
-        else link_.decide(job, !stopped_);
+        if (failed && !options_.keep_going && job.ran != Ran::yes) link_.jobs().skip(job);
+        else link_.jobs().decide(job, !stopped_);
         job.asked = Clock::now();
         if (job.ran == Ran::yes) reporter_.started(job);
     }
@@ -152,7 +152,7 @@ private:
 
     // All in one go: before the next job is started it is clear whether this one ends the batch.
     void settle(RemoteJob& job, const Captured& captured) {
-        link_.release(job);
+        link_.jobs().release(job);
         if (asked_in_vain(job)) {
             complete_ = false;
             return;
@@ -178,8 +178,8 @@ private:
         ended_by_ = co_await signals.next();
         if (!ended_by_) co_return;
         std::for_each(jobs_.rbegin(), jobs_.rend(), [&](const auto& job) { // the last one first: none may follow
-            link_.decide(*job, false);
-            link_.signal(*job, signal_name(*ended_by_));
+            link_.jobs().decide(*job, false);
+            link_.jobs().signal(*job, signal_name(*ended_by_));
         });
         stop();
         co_await signals.another();
@@ -213,7 +213,7 @@ private:
 
 asio::awaitable<int> run_batch(const ClientOptions& options, const Reporter& reporter, Link& link) {
     Batch batch(options, reporter, link, co_await asio::this_coro::executor);
-    link.on_started = [&](const RemoteJob& job) { batch.started(job); };
+    link.jobs().on_started = [&](const RemoteJob& job) { batch.started(job); };
     co_await batch.run();
     co_return batch.status();
 }

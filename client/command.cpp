@@ -75,12 +75,12 @@ asio::awaitable<void> leave_when_started(Link& link, RemoteJob& job) {
 asio::awaitable<void> run_to_end(Link& link, const std::shared_ptr<RemoteJob>& job, Outputs& outputs, const Reporter& reporter) {
     Signals signals(
         co_await asio::this_coro::executor, link); // first: a signal that ended this program now would leave the job behind
-    link.start(job);
+    link.jobs().start(job);
     const Keys keys = keys_of(job->request);
     if (keys == Keys::raw) co_await run_raw(link, *job, outputs, signals, reporter);
     else co_await run_plain(*job, outputs, signals, reporter, keys);
     if (job->exit) {
-        link.release(*job);
+        link.jobs().release(*job);
         link.close();
     } else {
         link.abandon();
@@ -142,7 +142,7 @@ asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& r
     const off_t start = job->request.input ? input_position() : -1;
     Captured captured;
     Outputs outputs(executor, options, captured);
-    link.on_started = [&](const RemoteJob& started) { reporter.started(started); };
+    link.jobs().on_started = [&](const RemoteJob& started) { reporter.started(started); };
     co_await join(link.run(), run_to_end(link, job, outputs, reporter));
     if (job->exit) give_back_input(start, *job->exit);
     co_return reporter.finished(*job, options.json ? &captured : nullptr);
@@ -150,8 +150,8 @@ asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& r
 
 asio::awaitable<int> run_detached(const ClientOptions& options, const Reporter& reporter, Link& link) {
     const auto job = std::make_shared<RemoteJob>(co_await asio::this_coro::executor, make_request(options));
-    link.on_started = [&](const RemoteJob& started) { reporter.started(started); };
-    link.start(job);
+    link.jobs().on_started = [&](const RemoteJob& started) { reporter.started(started); };
+    link.jobs().start(job);
     co_await join(link.run(), leave_when_started(link, *job));
     co_return reporter.detached(*job);
 }

@@ -37,9 +37,9 @@ class Question {
 public:
     Question(Link& link, const asio::any_io_executor& executor, JobRequest request)
         : link_(link), job_(std::make_shared<RemoteJob>(executor, std::move(request))) {
-        link_.start_or_fail(job_);
+        link_.jobs().start_or_fail(job_);
     }
-    ~Question() { link_.release(*job_); }
+    ~Question() { link_.jobs().release(*job_); }
     Question(const Question&) = delete;
     Question& operator=(const Question&) = delete;
 

@@ -62,9 +62,7 @@ asio::awaitable<void> Connection::secure(const Key& key, const std::string& user
                 "', knows another one by that name, or is not the host it claims to be; to let this key in, add the line "
                 "that 'rcmd keygen --line' prints (with -f FILE for another key than the usual one) to authorized_keys there");
     }
-    boot = challenge.boot;
-    uptime = challenge.uptime;
-    knows_after = !challenge.features.empty();
+    run = {challenge.boot, challenge.uptime, !challenge.features.empty()};
     channel.set_phase(Phase::proof);
     proof = client_proof(keys, transcript);
 }

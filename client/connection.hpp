@@ -3,6 +3,7 @@
 
 #include "client/host_check.hpp"
 #include "client/key_file.hpp"
+#include "client/server_run.hpp"
 #include "common/async.hpp"
 #include "common/auth.hpp"
 #include "common/channel.hpp"
@@ -10,7 +11,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,10 +27,8 @@ struct Connection {
     asio::awaitable<void> secure(const Key& key, const std::string& user, HostCheck& host);
 
     Channel channel;
-    std::string boot;         // the run of the server
-    std::uint64_t uptime{};   // its clock, milliseconds
-    bool knows_after = false; // a request can wait there for the end of another job
-    Digest proof{};           // the body of auth
+    ServerRun run;
+    Digest proof{}; // the body of auth
 };
 
 // Makes another one to the same server. Throws what connect() throws.

@@ -144,12 +144,12 @@ private:
 
     asio::awaitable<void> run_to_end(Link& link) {
         Signals signals(executor_, link); // before the job can run
-        link.start(job_);
+        link.jobs().start(job_);
         constexpr std::size_t stopped = 2;
         const std::size_t first = co_await race(move_bytes(), signals.forward(*job_, reporter_), stopped_->wait());
         if (first == stopped && !job_->over()) job_->fail_here(ended_here_failure());
         if (job_->exit) {
-            link.release(*job_);
+            link.jobs().release(*job_);
             link.close();
         } else {
             link.abandon();

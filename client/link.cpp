@@ -2,11 +2,8 @@
 
 #include "client/exit_status.hpp"
 #include "common/bytes.hpp"
-#include "common/codec.hpp"
 
 #include <algorithm>
-#include <exception>
-#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -25,121 +22,27 @@ bool may_pass(const Failure& failure) {
            failure.code() == "busy" || failure.code() == "penalty";
 }
 
-// It has been given to the link while there was no connection.
-bool is_unasked(const RemoteJob& job) { return job.ran == Ran::no && !job.request.watch; }
-
 Failure lost_for_good(const std::string& problem) { return {"lost", "the connection was lost: " + problem, Ran::unknown}; }
 
 } // namespace
 
 Link::Link(
     const asio::any_io_executor& executor, std::unique_ptr<Connection> connection, Dial dial, std::chrono::seconds patience)
-    : executor_(executor), connection_(std::move(connection)), dial_(std::move(dial)), patience_(patience), closing_(executor),
-      client_id_(to_hex(make_random<Salt>())) {
+    : executor_(executor), connection_(std::move(connection)), dial_(std::move(dial)), patience_(patience),
+      jobs_(outbox_, connection_->run), closing_(executor) {
     outbox_.push(Auth{}, as_text(connection_->proof));
 }
 
-void Link::start(const std::shared_ptr<RemoteJob>& job) {
-    job->number = ++requests_;
-    if (broken_) static_cast<void>(make_exec(*job)); // throws what is wrong with it; it is asked for on the next connection
-    else ask(*job);
-    jobs_.emplace(job->id(), job);
-    if (failure_) lose(*failure_);
-}
-
-// For the first time.
-void Link::ask(RemoteJob& job) {
-    job.boot = connection_->boot;
-    job.uptime = connection_->uptime;
-    request(job); // throws before anything is queued
-    job.ran = Ran::unknown;
-}
-
-void Link::watch(const std::shared_ptr<RemoteJob>& job) {
-    job->boot = connection_->boot;
-    attach(*job);
-    jobs_.emplace(job->id(), job);
-    if (failure_) lose(*failure_);
-}
-
-void Link::request(RemoteJob& job) {
-    ExecFrame frame = make_exec(job);
-    frame.header.boot = job.boot;
-    frame.header.uptime = job.uptime;
-    frame.header.client = client_id_;
-    frame.header.generation = generation_;
-    if (!knows_after()) frame.header.after.reset(); // and is another run of the server, which does not execute it
-    outbox_.push(frame.header, frame.body);
-    outbox_.add(job.streams);
-}
-
-void Link::start_or_fail(const std::shared_ptr<RemoteJob>& job) {
-    try {
-        start(job);
-    } catch (const Failure& failure) {
-        job->fail(failure);
-    }
-}
-
-void Link::signal(RemoteJob& job, const std::string& name) {
-    if (is_unasked(job)) return job.fail(Failure("left", "a signal came before there was a connection again", Ran::no));
-    job.signals.push_back(name);
-    say_signals(job, job.signals.size() - 1);
-}
-
-void Link::say_signals(const RemoteJob& job, std::size_t known) {
-    for (std::size_t index = known; index < job.signals.size(); ++index) {
-        Signal message;
-        message.job = job.id();
-        message.number = index + 1;
-        message.name = job.signals[index];
-        outbox_.push(message);
-    }
-}
-
-void Link::resize(RemoteJob& job, const WindowSize& size) {
-    if (!job.request.pty) return;
-    job.request.pty->rows = size.rows;
-    job.request.pty->columns = size.columns;
-    Resize message;
-    message.job = job.id();
-    message.rows = size.rows;
-    message.columns = size.columns;
-    outbox_.push(message);
-}
-
 asio::awaitable<void> Link::while_stopped(std::function<void()> stop) {
-    keep_ = longest_keep;
-    say_keep();
+    jobs_.keep(longest_keep);
     co_await flush();
     stop();
-    keep_.reset();
-    say_keep();
-}
-
-// Without keep_ it is what each job has asked for.
-void Link::say_keep() {
-    keep_said_ = true;
-    for (const auto& [id, job] : jobs_) {
-        if (job->request.watch) continue; // that is for whoever started it to say
-        Keep message;
-        message.job = id;
-        message.seconds = static_cast<std::uint64_t>(keep_.value_or(job->request.keep).count());
-        outbox_.push(message);
-    }
+    jobs_.keep(std::nullopt);
 }
 
 asio::awaitable<void> Link::flush() {
     const auto deadline = Clock::now() + farewell;
     while (outbox_.queued() > 0 && Clock::now() < deadline) co_await sleep_for(std::chrono::milliseconds(5));
-}
-
-void Link::release(RemoteJob& job) {
-    outbox_.remove(job.streams);
-    Release message;
-    message.job = job.id();
-    outbox_.push(message);
-    jobs_.erase(job.id());
 }
 
 asio::awaitable<void> Link::run() {
@@ -157,10 +60,10 @@ asio::awaitable<void> Link::run() {
             problem = error.code().message();
         }
         if (!why && is_closing_) co_return;
-        broken_ = true;
+        jobs_.disconnect();
         if (!why) why = co_await reconnect(problem);
         if (!why) continue;
-        lose(*why);
+        jobs_.lose(*why);
         co_return;
     }
 }
@@ -201,7 +104,7 @@ asio::awaitable<std::optional<Failure>> Link::reconnect(std::string problem) {
         why = Failure("lost", problem);
         co_await race(dial_again(why), closing_.wait());
         if (!why) {
-            rejoin();
+            begin_again();
             on_back(Clock::now() - lost);
             co_return std::nullopt;
         }
@@ -219,84 +122,11 @@ asio::awaitable<void> Link::dial_again(std::optional<Failure>& problem) {
     }
 }
 
-// What was queued and lost is made anew from what the jobs are.
-void Link::rejoin() {
-    ++generation_;
+void Link::begin_again() {
     welcome_ = false;
-    broken_ = false;
     outbox_.clear();
     outbox_.push(Auth{}, as_text(connection_->proof));
-    auto jobs = in_order();
-    // As long as the server does not know what these follow, it starts none of them.
-    std::stable_partition(jobs.begin(), jobs.end(), [](const auto& job) { return job->only_if_begun; });
-    for (const auto& job : jobs) {
-        if (!job->over()) rejoin(*job);
-    }
-    if (keep_said_) say_keep();
-}
-
-void Link::rejoin(RemoteJob& job) {
-    job.streams.resume();
-    const bool may_be_there = job.durable || job.boot == connection_->boot;
-    if (!job.request.watch && job.ran != Ran::yes) {
-        job.held_back = job.after && !job.only_if_begun && is_over(job.after->job);
-        if (!job.held_back) request_again(job);
-    } else if (may_be_there) {
-        attach(job);
-    } else {
-        job.fail(Failure("restarted", "the server has been restarted and does not know the job any more", Ran::yes));
-    }
-}
-
-void Link::request_again(RemoteJob& job) {
-    if (is_unasked(job)) ask(job);
-    else request(job);
-    say_signals(job, 0);
-}
-
-bool Link::is_over(const std::string& id) {
-    const RemoteJob* job = find(id);
-    return job == nullptr || job->over();
-}
-
-std::vector<std::shared_ptr<RemoteJob>> Link::in_order() const {
-    std::vector<std::shared_ptr<RemoteJob>> jobs;
-    for (const auto& [id, job] : jobs_) jobs.push_back(job);
-    std::ranges::sort(jobs, {}, [](const auto& job) { return job->number; });
-    return jobs;
-}
-
-void Link::decide(RemoteJob& job, bool begins) {
-    if (!job.after) return;
-    job.only_if_begun = !begins;
-    if (begins) job.after.reset();
-    else job.after->success = true;
-    if (std::exchange(job.held_back, false) && !job.over()) request_again(job);
-}
-
-void Link::skip(RemoteJob& job) {
-    job.fail(Failure("skipped", "the command before it did not end well", Ran::no));
-    release(job);
-}
-
-void Link::attach(RemoteJob& job) {
-    Attach message;
-    message.job = job.id();
-    message.client = client_id_;
-    message.generation = generation_;
-    const RecvStream* out = job.streams.receiver(StreamName::stdout_);
-    const RecvStream* error = job.streams.receiver(StreamName::stderr_);
-    if (out != nullptr) {
-        message.stdout_ = out->received();
-        if (error != nullptr) message.stderr_ = error->received();
-        message.limits = OutputLimits{out->limit(), error != nullptr ? error->limit() : 0};
-    } else if (job.request.watch) {
-        message.stdout_ = job.request.watch->stdout_;
-        message.stderr_ = job.request.watch->stderr_;
-        message.tail = job.request.watch->tail;
-    }
-    if (job.request.pty) message.pty = WindowSize{job.request.pty->rows, job.request.pty->columns};
-    outbox_.push(message);
+    jobs_.rejoin(connection_->run);
 }
 
 void Link::close() {
@@ -305,23 +135,9 @@ void Link::close() {
     if (sender_) sender_->finish();
 }
 
-// One that waits for another's end must not begin by that one's release.
 void Link::abandon() {
-    auto jobs = in_order();
-    std::reverse(jobs.begin(), jobs.end());
-    for (const auto& job : jobs) {
-        job->fail(Failure("left", "the client has given up the job", job->ran));
-        release(*job);
-    }
+    jobs_.abandon();
     close();
-}
-
-void Link::lose(const Failure& why) {
-    failure_ = why;
-    for (const auto& [id, job] : jobs_) {
-        const Ran ran = job->ran == Ran::yes || is_unasked(*job) ? job->ran : why.ran();
-        job->fail(Failure(why.code(), why.what(), ran, why.status()));
-    }
 }
 
 asio::awaitable<void> Link::read() {
@@ -333,126 +149,17 @@ asio::awaitable<void> Link::read() {
     }
 }
 
-RemoteJob* Link::find(const std::string& id) {
-    const auto job = jobs_.find(id);
-    return job != jobs_.end() ? job->second.get() : nullptr;
-}
-
 void Link::take(const Incoming& incoming) {
     if (std::holds_alternative<Welcome>(incoming.message)) {
         welcome_ = true;
         connection_->channel.set_phase(Phase::open);
-        if (generation_ == 1) on_welcome();
+        if (!std::exchange(greeted_, true)) on_welcome();
         return;
     }
     const auto* error = std::get_if<ErrorMessage>(&incoming.message);
     // Before the proof is accepted no request is acted upon.
     if (error != nullptr && !error->job) throw to_failure(*error, welcome_ ? Ran::unknown : Ran::no);
-    take_job_message(incoming.message, incoming.body);
-}
-
-// What concerns a job that has been released is late, not wrong.
-void Link::take_job_message(const Message& message, std::span<const std::byte> body) {
-    const auto with_job = [&](const auto& content, auto action) {
-        if (RemoteJob* job = find(content.job)) {
-            action(*job);
-            job->wake();
-        }
-    };
-    const auto with_fed_job = [&](const auto& content) { // who watches one hears of the input that others have sent, too
-        with_job(content, [&](RemoteJob& job) {
-            if (!job.request.watch) job.streams.take(content);
-        });
-    };
-    if (const auto* data = std::get_if<Data>(&message)) with_job(*data, [&](RemoteJob& job) { take(job, *data, body); });
-    else if (const auto* eof = std::get_if<Eof>(&message)) with_job(*eof, [&](RemoteJob& job) { job.streams.take(*eof); });
-    else if (const auto* ack = std::get_if<Ack>(&message)) with_fed_job(*ack);
-    else if (const auto* stop = std::get_if<Stop>(&message)) with_fed_job(*stop);
-    else if (const auto* started = std::get_if<Started>(&message))
-        with_job(*started, [&](RemoteJob& job) { take(job, *started); });
-    else if (const auto* attached = std::get_if<Attached>(&message))
-        with_job(*attached, [&](RemoteJob& job) { take(job, *attached); });
-    else if (const auto* exit = std::get_if<Exit>(&message)) with_job(*exit, [&](RemoteJob& job) { take(job, *exit, body); });
-    else if (const auto* error = std::get_if<ErrorMessage>(&message)) {
-        if (RemoteJob* job = find(*error->job)) take(*job, *error);
-    } else if (!std::holds_alternative<Pong>(message)) {
-        throw Error(ErrorCode::unexpected_message, "a message that answers nothing");
-    }
-}
-
-// Of a job that was started by somebody else, or long ago.
-void Link::begin(RemoteJob& job, const Attached& message) {
-    if (!job.request.watch) throw Error(ErrorCode::unexpected_message, "a job that was not started is attached");
-    job.ran = Ran::yes;
-    job.durable = message.durable;
-    job.first_stdout = message.stdout_;
-    job.first_stderr = message.stderr_;
-    job.streams.open_receiver(StreamName::stdout_, static_cast<std::size_t>(job.request.window), message.stdout_);
-    job.streams.open_receiver(StreamName::stderr_, static_cast<std::size_t>(job.request.window), message.stderr_);
-    on_started(job);
-}
-
-void Link::take(RemoteJob& job, const Started& message) {
-    if (job.ran == Ran::yes || job.over() || job.request.watch)
-        throw Error(ErrorCode::unexpected_message, "a job was started twice, or after its end");
-    job.ran = Ran::yes;
-    job.pid = message.pid;
-    if (job.request.input) {
-        job.streams.open_sender(StreamName::stdin_, message.limits.stdin_, static_cast<std::size_t>(job.request.window));
-    }
-    on_started(job);
-}
-
-void Link::take(RemoteJob& job, const Attached& message) {
-    if (job.ran != Ran::yes) begin(job, message);
-    const auto fits = [&](StreamName name, std::uint64_t offset) {
-        const RecvStream* stream = job.streams.receiver(name);
-        return stream == nullptr || stream->stopped() || stream->received() == offset;
-    };
-    if (!fits(StreamName::stdout_, message.stdout_) || !fits(StreamName::stderr_, message.stderr_)) {
-        throw Error(ErrorCode::bad_offset, "the server does not go on where the output was cut");
-    }
-    SendStream* input = job.streams.sender(StreamName::stdin_);
-    if (input != nullptr && message.state == JobState::finished) {
-        input->stop();
-    } else if (input != nullptr) {
-        input->resume(message.stdin_);
-        input->ack(input->acked(), message.limits.stdin_);
-    }
-    outbox_.add(job.streams);
-    say_signals(job, message.signals);
-}
-
-// Skipped is also a job whose turn it is all the same: the server has not heard how the one before it ended, or does not know that its failure is
-// no matter.
-void Link::take(RemoteJob& job, const ErrorMessage& message) {
-    const bool undecided = job.after && !job.only_if_begun;
-    if (message.code != ErrorCode::skipped || !undecided)
-        return job.fail(to_failure(message, job.ran == Ran::yes ? Ran::yes : Ran::no));
-    outbox_.remove(job.streams);
-    job.held_back = true;
-}
-
-void Link::take(RemoteJob& job, const Data& message, std::span<const std::byte> body) {
-    if (job.exit) throw Error(ErrorCode::unexpected_message, "output of a job behind its end");
-    job.streams.take(message, body);
-}
-
-// The end counts only if every byte before it has come.
-void Link::take(RemoteJob& job, const Exit& message, std::span<const std::byte> body) {
-    if (job.over() || job.ran != Ran::yes) throw Error(ErrorCode::unexpected_message, "the end of a job that is not running");
-    const auto complete = [&](StreamName name, std::uint64_t total) {
-        const RecvStream* stream = job.streams.receiver(name);
-        if (stream == nullptr) return total == 0;
-        const bool never_was = job.request.watch && total == 0; // who attaches does not know which streams there are
-        return stream->stopped() || ((stream->ended() || never_was) && stream->received() == total);
-    };
-    if (complete(StreamName::stdout_, message.stdout_) && complete(StreamName::stderr_, message.stderr_)) {
-        job.exit = message;
-        job.state = as_text(body);
-    } else {
-        job.fail(Failure("protocol", "the server's end of the output does not match what arrived", Ran::yes));
-    }
+    jobs_.take(incoming.message, incoming.body);
 }
 
 } // namespace rc

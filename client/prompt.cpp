@@ -223,12 +223,12 @@ private:
         request.state = true;
         want_terminal(request, terminal_.size(), typed_.pending().size());
         const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
-        link_.start_or_fail(job);
+        link_.jobs().start_or_fail(job);
         last_byte_ = '\n';
         Sink screen = [this](std::span<const std::byte> bytes) { return show(bytes); };
         co_await race(
             run_on_terminal(link_, *job, terminal_, typed_, std::move(screen)), signals_.forward_from_terminal(*job, reporter_));
-        link_.release(*job); // also if it is the terminal that has gone
+        link_.jobs().release(*job); // also if it is the terminal that has gone
         begin_row();
         take_end(*job);
     }
@@ -293,7 +293,7 @@ private:
 } // namespace
 
 asio::awaitable<int> run_prompt(const ClientOptions& options, const Reporter& reporter, Link& link) {
-    link.on_started = [&](const RemoteJob& job) {
+    link.jobs().on_started = [&](const RemoteJob& job) {
         if (job.request.mode != ExecMode::subsystem) reporter.started(job);
     };
     Prompt prompt(options, reporter, link, co_await asio::this_coro::executor);

@@ -42,7 +42,7 @@ struct JobRequest {
     std::uint64_t window = limits::window; // bytes of each output stream that may wait here
 };
 
-// Filled by the link as the server's messages come in; whoever uses it waits for the events, each of which has one waiter.
+// Filled by RemoteJobs as the server's messages come in; whoever uses it waits for the events, each of which has one waiter.
 // It is over when either `exit` or `failure` is set; then nothing more comes in.
 struct RemoteJob {
     RemoteJob(const asio::any_io_executor& executor, JobRequest what);
@@ -64,7 +64,7 @@ struct RemoteJob {
     std::uint64_t first_stderr = 0;
     std::vector<std::string> signals; // sent so far, by name
     std::uint64_t number{};           // counts the requests of its link
-    std::optional<After> after;       // what its request follows, until that has been settled: see Link::decide()
+    std::optional<After> after;       // what its request follows, until that has been settled: see RemoteJobs::decide()
     bool only_if_begun = false;
     bool held_back = false; // the server does not have it: what it follows has ended, but is not settled yet
     std::string boot;       // of the server, and its clock, before the job was first asked for

@@ -38,7 +38,7 @@ asio::awaitable<std::optional<int>> Signals::next() {
 asio::awaitable<void> Signals::forward(RemoteJob& job, const Reporter& reporter) {
     const auto number = co_await next();
     if (!number) co_return;
-    link_.signal(job, signal_name(*number));
+    link_.jobs().signal(job, signal_name(*number));
     co_await another();
     co_await give_up(job, reporter);
 }
@@ -48,7 +48,7 @@ asio::awaitable<void> Signals::forward_from_terminal(RemoteJob& job, const Repor
     while (!ending_) {
         const auto number = co_await next();
         if (!number) co_return;
-        link_.signal(job, signal_name(*number));
+        link_.jobs().signal(job, signal_name(*number));
         const bool typed = (*number == SIGINT || *number == SIGQUIT) && Clock::now() < raw;
         if (!typed) ending_ = number;
     }
@@ -65,9 +65,10 @@ asio::awaitable<void> Signals::another() {
 }
 
 asio::awaitable<void> Signals::give_up(RemoteJob& job, const Reporter& reporter) {
-    const char* why = link_.is_broken() ? " cannot be told to end, and goes on as long as --keep says; not waiting for it"
-                                        : " is still ending; not waiting for it any longer";
-    link_.release(job);
+    const char* why = !link_.jobs().is_connected()
+                          ? " cannot be told to end, and goes on as long as --keep says; not waiting for it"
+                          : " is still ending; not waiting for it any longer";
+    link_.jobs().release(job);
     co_await link_.flush();
     restore_terminal();
     std::_Exit(reporter.given_up(job, "job " + job.id() + why)); // a write that nobody reads may be under way

@@ -111,7 +111,7 @@ private:
 asio::awaitable<void> pass_on_sizes(Link& link, RemoteJob& job, Terminal& terminal) {
     for (;;) {
         co_await terminal.resized();
-        link.resize(job, terminal.size());
+        link.jobs().resize(job, terminal.size());
     }
 }
 
@@ -132,7 +132,7 @@ void want_terminal(JobRequest& request, const WindowSize& size, std::size_t type
 
 asio::awaitable<void> run_on_terminal(Link& link, RemoteJob& job, Terminal& terminal, Typed& typed, Sink out) {
     Typist typist(link, job, terminal, typed);
-    terminal.on_continued = [&] { link.resize(job, terminal.size()); };
+    terminal.on_continued = [&] { link.jobs().resize(job, terminal.size()); };
     terminal.make_raw();
     co_await race(deliver(job, std::move(out), discard), typist.run(), pass_on_sizes(link, job, terminal));
     terminal.rest();

@@ -75,9 +75,9 @@ private:
         const auto job = std::make_shared<RemoteJob>(executor_, std::move(request));
         std::string out;
         std::string err;
-        link.start(job);
+        link.jobs().start(job);
         co_await deliver(*job, collect_in(out), collect_in(err));
-        link.release(*job);
+        link.jobs().release(*job);
         co_return job->exit && job->exit->code == 0;
     }
 

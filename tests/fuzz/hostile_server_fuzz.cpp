@@ -236,9 +236,9 @@ private:
         } catch (const Failure& failure) {
             co_return;
         }
-        client->link->start(client->jobs.at(0));
-        client->link->start(client->jobs.at(1));
-        client->link->watch(client->jobs.at(2));
+        client->link->jobs().start(client->jobs.at(0));
+        client->link->jobs().start(client->jobs.at(1));
+        client->link->jobs().watch(client->jobs.at(2));
         co_await client->link->run();
     }
 
@@ -252,9 +252,9 @@ private:
         case 'O': return job.streams.stop_receiving(StreamName::stdout_);
         case 'i': return produce(job);
         case 'I': return end_input(job);
-        case 's': return client_->link->signal(job, "INT");
-        case 'z': return client_->link->resize(job, {30, 100});
-        case 'r': return client_->link->release(job);
+        case 's': return client_->link->jobs().signal(job, "INT");
+        case 'z': return client_->link->jobs().resize(job, {30, 100});
+        case 'r': return client_->link->jobs().release(job);
         case 'q': return client_->link->close();
         case 'a': return client_->link->abandon();
         default: break;

@@ -19,13 +19,15 @@
 
 namespace rc {
 
-// A message as the type and its job, stream, offset and limit, as far as it has them, and its body or that one's size:
+using Fields = std::vector<std::string_view>; // of a header
+
+// A message as the values of these fields, as far as it has them, and its body or that one's size:
 // "data j stdout 3 abc", "ack j stdin 5 105", "ping". `header` is without `size`.
-inline std::string in_words(const boost::json::object& header, std::span<const std::byte> body) {
+inline std::string in_words(const boost::json::object& header, std::span<const std::byte> body, const Fields& fields) {
     std::string words;
-    for (const auto* field : {"type", "job", "stream", "offset", "limit"}) {
+    for (const auto field : fields) {
         const auto* const value = header.if_contains(field);
-        if (value == nullptr || value->is_object()) continue;
+        if (value == nullptr) continue;
         if (!words.empty()) words += ' ';
         words += value->is_string() ? std::string(value->as_string()) : boost::json::serialize(*value);
     }
@@ -34,7 +36,8 @@ inline std::string in_words(const boost::json::object& header, std::span<const s
 }
 
 // The messages of these bytes. Throws Error unless they are whole frames that a server or a client may send.
-inline std::vector<std::string> messages_of(std::string_view bytes) {
+inline std::vector<std::string> messages_of(
+    std::string_view bytes, const Fields& fields = {"type", "job", "stream", "offset", "limit"}) {
     std::vector<std::string> all;
     FrameDecoder decoder(limits::header);
     boost::json::object last;
@@ -51,7 +54,7 @@ inline std::vector<std::string> messages_of(std::string_view bytes) {
     while (true) {
         while (const auto frame = decoder.next(check)) {
             whole += 4 + frame->header.size() + frame->body.size();
-            all.push_back(in_words(last, frame->body));
+            all.push_back(in_words(last, frame->body, fields));
         }
         if (bytes.empty()) break;
         const auto space = decoder.prepare();
