@@ -63,7 +63,7 @@ struct RemoteJob {
     std::uint64_t first_stdout = 0; // where its output begins, for this client
     std::uint64_t first_stderr = 0;
     std::vector<std::string> signals; // sent so far, by name
-    std::uint64_t number{};           // counts the requests of its link
+    std::uint64_t number{};           // counts the requests of its RemoteJobs
     std::optional<After> after;       // what its request follows, until that has been settled: see RemoteJobs::decide()
     bool only_if_begun = false;
     bool held_back = false; // the server does not have it: what it follows has ended, but is not settled yet

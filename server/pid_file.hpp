@@ -9,7 +9,7 @@ namespace rc {
 // The process id in a file, which is this process's own as long as it lives, and removed again at the end. An empty path: nothing.
 class PidFile {
 public:
-    // Throws Error{internal} if it cannot be written, or is that of another daemon that runs.
+    // Throws Error{internal} if it is no regular file, cannot be written, or is that of another daemon that runs.
     explicit PidFile(std::filesystem::path file);
     ~PidFile();
     PidFile(const PidFile&) = delete;
@@ -17,7 +17,7 @@ public:
 
 private:
     std::filesystem::path file_;
-    Descriptor locked_;
+    Descriptor own_; // with the lock
 };
 
 } // namespace rc

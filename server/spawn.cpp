@@ -52,8 +52,8 @@ struct Initializer {
     }
 };
 
-// All signals are held back while the child runs in our memory: a handler of the daemon's must not run there. SIGCHLD has none, and held back
-// here it would wake another thread for each child that ends.
+// All signals are held back while the child runs in our memory, where none is to end or stop it. SIGCHLD does neither, and held back here it would
+// wake another thread for each child that ends.
 class SignalsBlocked {
 public:
     SignalsBlocked() {

@@ -64,10 +64,12 @@ def executed(world: Surroundings, program: Path, out: Path) -> set[int]:
     """The addresses of the instructions."""
     server = Rcmd(world)
     addresses = set()
-    for command in ("true", "exit 3", "cat; cat >&2"):
-        subprocess.run(["valgrind", "--tool=callgrind", "--dump-instr=yes", "--compress-pos=no", f"--callgrind-out-file={out}",
-                        str(program), *server.command(command)[1:]],
-                       input=b"input\n", env=world.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for command, status in (("true", 0), ("exit 3", 3), ("cat; cat >&2", 0)):
+        done = subprocess.run(["valgrind", "--tool=callgrind", "--dump-instr=yes", "--compress-pos=no", f"--callgrind-out-file={out}",
+                               str(program), *server.command(command)[1:]],
+                              input="input\n", env=world.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode != status:
+            raise RuntimeError(f"{command}: status {done.returncode}, not {status}: {done.stderr}")
         addresses |= {int(address, 16) for address in re.findall(r"^0x([0-9a-f]+) ", out.read_text(), re.M)}
     return addresses
 
@@ -75,9 +77,10 @@ def executed(world: Surroundings, program: Path, out: Path) -> set[int]:
 def needed(sections: list[Section], addresses: set[int]) -> list[str]:
     """The files, without those that come with every program."""
     starts = [section.address for section in sections]
-    lines = {(sections[bisect.bisect_right(starts, address) - 1], address // LINE) for address in addresses if address >= starts[0]}
+    lines = {(bisect.bisect_right(starts, address) - 1, address // LINE) for address in addresses
+             if starts[0] <= address < sections[-1].address + sections[-1].size}
     used = Counter[str]()
-    for section, _ in lines:
+    for section in (sections[index] for index, _ in lines):
         if not section.startup:
             used[section.file] += LINE
     size = Counter[str]()

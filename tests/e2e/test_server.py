@@ -1,6 +1,7 @@
 """The daemon itself: starting, the background, ending, and its limits."""
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
@@ -72,9 +73,21 @@ def test_a_second_daemon_leaves_the_pid_file_of_the_first_alone(make_place: Call
 
 def test_a_pid_file_that_was_left_behind_is_taken(make_place: Callable[..., Place]) -> None:
     place = make_place()
-    (place.root / "pid").write_text("1234567890\n")
-    with daemon(place) as (pid, _):
-        assert process_state(pid)
+    pid_file = place.root / "pid"
+    pid_file.write_text("1234567890\n")
+    with pid_file.open() as somebody:
+        fcntl.lockf(somebody, fcntl.LOCK_SH)  # whoever may read it can do that
+        with daemon(place) as (pid, _):
+            assert process_state(pid)
+
+
+def test_a_daemon_leaves_a_pid_file_alone_that_took_the_place_of_its_own(make_place: Callable[..., Place]) -> None:
+    place = make_place()
+    pid_file = place.root / "pid"
+    with daemon(place):
+        pid_file.unlink()
+        pid_file.write_text("another one's\n")
+    assert pid_file.read_text() == "another one's\n"
 
 
 def test_a_second_daemon_on_the_same_state_directory_is_refused(server: Server) -> None:

@@ -195,6 +195,55 @@ TEST_F(RemoteJobsTest, one_that_follows_is_skipped_when_its_turn_does_not_come) 
     EXPECT_EQ(next->failure->ran(), Ran::no);
 }
 
+TEST_F(RemoteJobsTest, one_that_must_not_begin_is_asked_for_before_what_it_follows) {
+    const auto first = make("a");
+    jobs.start(first);
+    const auto next = make("b");
+    next->after = After{"a", false};
+    jobs.start(next);
+    said();
+    jobs.decide(*next, false);
+    EXPECT_EQ(reconnect("first"), (Lines{R"(exec b first 2 {"job":"a","success":true} (26))", "exec a first 2 (26)"}));
+}
+
+TEST_F(RemoteJobsTest, one_whose_turn_is_not_settled_waits_for_that_on_the_next_connection_too) {
+    const auto first = started("a");
+    const auto next = make("b");
+    next->after = After{"a", true};
+    jobs.start(next);
+    jobs.release(*first);
+    EXPECT_EQ(reconnect("first"), Lines{});
+    jobs.decide(*next, true);
+    EXPECT_EQ(said(), Lines{"exec b first 2 (26)"});
+}
+
+TEST_F(RemoteJobsTest, input_goes_on_where_the_server_says) {
+    JobRequest request;
+    request.input = true;
+    const auto job = started("j", request);
+    put(*job->streams.sender(StreamName::stdin_), "abcdef");
+    EXPECT_EQ(said(), Lines{"data j stdin 0 abcdef"});
+    reconnect("first");
+    Attached back = attached("j");
+    back.stdin_ = 4;
+    back.limits.stdin_ = 1000;
+    hear(back);
+    EXPECT_EQ(said(), Lines{"data j stdin 4 ef"});
+}
+
+TEST_F(RemoteJobsTest, a_job_that_has_finished_takes_no_more_input) {
+    JobRequest request;
+    request.input = true;
+    const auto job = started("j", request);
+    put(*job->streams.sender(StreamName::stdin_), "abc");
+    reconnect("first");
+    Attached back = attached("j");
+    back.state = JobState::finished;
+    hear(back);
+    EXPECT_EQ(said(), Lines{});
+    EXPECT_TRUE(job->streams.sender(StreamName::stdin_)->stopped());
+}
+
 TEST_F(RemoteJobsTest, a_server_that_does_not_know_after_is_asked_without_it) {
     RemoteJobs old(outbox, {"first", 5, false});
     const auto job = make("b");
