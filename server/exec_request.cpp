@@ -38,14 +38,6 @@ ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body)
     return request;
 }
 
-std::string command_of(const Exec& exec, std::span<const std::byte> body) {
-    try {
-        return one_line(read_exec_request(exec, body).words);
-    } catch (const Error&) {
-        return {};
-    }
-}
-
 Digest digest_of(const Exec& exec, std::span<const std::byte> body) {
     std::string asked = exec.job;
     asked.append(1, '\0').append(to_string(exec.mode)).append(1, '\0');
@@ -55,6 +47,10 @@ Digest digest_of(const Exec& exec, std::span<const std::byte> body) {
         asked.append(1, '\0').append(1, flag ? 'y' : 'n');
     asked += as_text(body);
     return sha256(as_bytes(asked));
+}
+
+JobRequest read_job_request(const Exec& exec, std::span<const std::byte> body) {
+    return {exec, std::string(as_text(body)), read_exec_request(exec, body), digest_of(exec, body)};
 }
 
 std::string one_line(const std::vector<std::string>& words) {

@@ -23,11 +23,19 @@ struct ExecRequest {
 // Throws Error{bad_message} if the body is not what PROTOCOL.md section 3 says.
 ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body);
 
-// What is asked for as one_line() shows it; nothing if the body is not what it should be.
-std::string command_of(const Exec& exec, std::span<const std::byte> body);
-
 // Two requests have the same one if they ask for the same to be run, however it is kept, watched or shown.
 Digest digest_of(const Exec& exec, std::span<const std::byte> body);
+
+// A request as it came, read once: it may have to wait for its turn, and then no time is to be lost.
+struct JobRequest {
+    Exec exec;
+    std::string body;
+    ExecRequest asked; // by the body
+    Digest digest;
+};
+
+// Throws what read_exec_request() throws.
+JobRequest read_job_request(const Exec& exec, std::span<const std::byte> body);
 
 // The words with blanks between them, for a person to read.
 std::string one_line(const std::vector<std::string>& words);

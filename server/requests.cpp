@@ -22,7 +22,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::seconds patience_with_supervisors{5}; // with all of them together
-constexpr const char* one_waits = "a request of this connection waits for its turn already";
 
 // To the job that it starts, or has started.
 JobClaim claim_of(const Exec& exec) {
@@ -45,6 +44,10 @@ bool same_request(const JobDirectory& job, const Digest& wanted) {
 }
 
 Error other_request() { return {ErrorCode::conflict, "the job id has been used for another request"}; }
+Error asked_already() { return {ErrorCode::conflict, "this connection has asked for the job already"}; }
+Error one_waits() { return {ErrorCode::busy, "a request of this connection waits for its turn already"}; }
+
+std::string listed_command(const JobRequest& request) { return one_line(request.asked.words).substr(0, limits::listed_body); }
 
 bool ends_connection(ErrorCode code) { return code == ErrorCode::bad_offset || code == ErrorCode::bad_message; }
 
@@ -65,7 +68,7 @@ bool Requests::only_durable() const {
 }
 
 void Requests::handle(const Message& message, std::span<const std::byte> body) {
-    if (const auto* exec = std::get_if<Exec>(&message)) take_turn_or_wait(*exec, body);
+    if (const auto* exec = std::get_if<Exec>(&message)) take_turn_or_wait(read_job_request(*exec, body));
     else if (const auto* data = std::get_if<Data>(&message)) hand_to_job(*data, body);
     else if (const auto* eof = std::get_if<Eof>(&message)) hand_to_job(*eof);
     else if (const auto* ack = std::get_if<Ack>(&message)) hand_to_job(*ack);
@@ -103,26 +106,23 @@ Predecessor Requests::Held::as_released() const {
     return end ? Predecessor{State::taken, end->success} : Predecessor{State::given_up, false};
 }
 
-void Requests::take_turn_or_wait(const Exec& exec, std::span<const std::byte> body) {
-    const auto refuse = [&](ErrorCode code, const char* why) {
-        say_job_error(exec.job, Error(code, why), command_of(exec, body));
-    };
+void Requests::take_turn_or_wait(JobRequest request) {
+    const Exec& exec = request.exec;
     if (exec.after && !holder_.knows_after())
         throw Error(ErrorCode::bad_message, "field 'after' needs the feature 'after', which the client has not named");
-    if (is_waiting(exec.job)) return refuse(ErrorCode::conflict, "this connection has asked for the job already");
-    if (!exec.after || exec.boot != service_.boot) return handle_exec(exec, body);
-    if (service_.job_table.find(holder_.key_id(), exec.job)) return handle_exec(exec, body);
-    if (service_.job_ids.look(holder_.key_id(), exec.job, exec.uptime) != JobIds::Answer::fresh) return handle_exec(exec, body);
-    if (is_waiting(exec.after->job)) return refuse(ErrorCode::busy, one_waits);
+    if (is_waiting(exec.job)) return refuse(request, asked_already());
+    if (!exec.after || exec.boot != service_.boot) return handle_exec(request);
+    if (service_.job_table.find(holder_.key_id(), exec.job)) return handle_exec(request);
+    if (service_.job_ids.look(holder_.key_id(), exec.job, exec.uptime) != JobIds::Answer::fresh) return handle_exec(request);
+    if (is_waiting(exec.after->job)) return refuse(request, one_waits());
     const auto before = jobs_.find(exec.after->job);
     switch (turn_after(*exec.after, before == jobs_.end() ? Predecessor{} : before->second.as_predecessor())) {
-    case Turn::now: return handle_exec(exec, body);
+    case Turn::now: return handle_exec(request);
     case Turn::never: return skip(exec.job);
     case Turn::later: break;
     }
-    if (waiting_) return refuse(ErrorCode::busy, one_waits);
-    read_exec_request(exec, body); // what is wrong with it is said now
-    waiting_ = WaitingRequest{exec, std::string(as_text(body))};
+    if (waiting_) return refuse(request, one_waits());
+    waiting_ = std::move(request);
 }
 
 bool Requests::is_waiting(const std::string& job) const { return waiting_ && waiting_->exec.job == job; }
@@ -132,10 +132,10 @@ void Requests::give_turn(const std::string& job, const Predecessor& before) {
     if (!waiting_ || waiting_->exec.after->job != job) return;
     const Turn turn = turn_after(*waiting_->exec.after, before);
     if (turn == Turn::later) return;
-    const WaitingRequest request = *std::exchange(waiting_, std::nullopt);
+    const JobRequest request = *std::exchange(waiting_, std::nullopt);
     if (turn == Turn::never) return skip(request.exec.job);
     try {
-        handle_exec(request.exec, as_bytes(request.body));
+        handle_exec(request);
     } catch (const Error& error) {
         owner_.say_last(error);
     } catch (const std::exception& error) { // this is called on behalf of other jobs, too
@@ -153,24 +153,23 @@ void Requests::note_end(const std::string& job, const Predecessor& end) {
     give_turn(job, held->second.as_predecessor());
 }
 
-void Requests::handle_exec(const Exec& exec, std::span<const std::byte> body) {
+void Requests::handle_exec(const JobRequest& request) {
     try {
         holder_.renew();
-        start_or_rejoin(exec, body);
+        start_or_rejoin(request);
     } catch (const Error& error) {
         if (ends_connection(error.code())) throw;
-        say_job_error(exec.job, error, command_of(exec, body));
+        refuse(request, error);
     }
 }
 
-void Requests::start_or_rejoin(const Exec& exec, std::span<const std::byte> body) {
-    const ExecRequest request = read_exec_request(exec, body);
-    if (exec.durable) return start_or_view(exec, request, body);
-    const Digest digest = digest_of(exec, body);
+void Requests::start_or_rejoin(const JobRequest& request) {
+    const Exec& exec = request.exec;
+    if (exec.durable) return start_or_view(request);
     auto known = service_.job_table.find(holder_.key_id(), exec.job);
-    if (!known) known = start(exec, request, digest);
+    if (!known) known = start(request);
     if (!known) return;
-    if (known->request != digest) throw other_request();
+    if (known->request != request.digest) throw other_request();
     hold(*known, claim_of(exec));
     log_attach(exec.job);
 }
@@ -182,19 +181,20 @@ Home Requests::next_home() {
 }
 
 // Returns where it is if another connection has been quicker.
-std::optional<JobPlace> Requests::start(const Exec& exec, const ExecRequest& request, const Digest& digest) {
+std::optional<JobPlace> Requests::start(const JobRequest& request) {
+    const Exec& exec = request.exec;
     if (service_.durable_jobs.find(holder_.key_id(), exec.job)) throw other_request();
     check_not_held(exec.job);
     check_not_begun(service_, holder_, exec);
     check_room(service_);
     check_windows(windows_of(exec).total());
-    const Grant granted = grant_request(exec, request);
+    const auto wanted = std::make_shared<const JobStart>(job_start(grant_request(request)));
     const Home home = next_home();
-    const JobPlace place{home.executor, digest, windows_of(exec).total()};
+    const JobPlace place{home.executor, request.digest, windows_of(exec).total()};
     const auto budget = std::shared_ptr<JobBudget>(new JobBudget{take_slot(service_, holder_), Counted(service_, service_.jobs)});
-    const GetJob begin = [home, place, budget,
-                             wanted = std::make_shared<const JobStart>(job_start(granted.exec, granted.request)),
-                             &service = service_] { return start_resident_job(home, place, *wanted, budget, service); };
+    const GetJob begin = [home, place, budget, wanted, &service = service_] {
+        return start_resident_job(home, place, *wanted, budget, service);
+    };
     if (home.executor == home_.executor) {
         auto known = service_.job_table.reserve(holder_.key_id(), exec.job, place, [&] { admit_id(service_, holder_, exec); });
         if (known) return known;
@@ -207,37 +207,37 @@ std::optional<JobPlace> Requests::start(const Exec& exec, const ExecRequest& req
         admit_id(service_, holder_, exec);
         handle = hold_distant_job(home.executor, begin, claim_of(exec), home_.executor, listener_, service_.ended);
     });
-    if (!known)
-        jobs_.emplace(
-            exec.job, Held{std::move(handle), place.windows, false, one_line(request.words).substr(0, limits::listed_body)});
+    if (!known) jobs_.emplace(exec.job, Held{std::move(handle), place.windows, false, listed_command(request)});
     return known;
 }
 
-Grant Requests::grant_request(const Exec& exec, const ExecRequest& request) const {
-    Grant granted = grant(holder_.options().restrictions, exec, request);
+Grant Requests::grant_request(const JobRequest& request) const {
+    Grant granted = grant(holder_.options().restrictions, request.exec, request.asked);
     if (granted.request.original)
-        log_event("forced",
-            {{"job", exec.job}, {"key", holder_.key_id()}, {"from", holder_.address()}, {"asked", *granted.request.original}});
+        log_event("forced", {{"job", request.exec.job}, {"key", holder_.key_id()}, {"from", holder_.address()},
+                                {"asked", *granted.request.original}});
     return granted;
 }
 
-JobStart Requests::job_start(const Exec& exec, const ExecRequest& request) {
-    return {exec, request, holder_.account(), holder_.key_id(), holder_.address(), service_.boot, service_.options.max_keep,
-        service_.open_files, false, service_.options.sftp_server};
+JobStart Requests::job_start(Grant granted) {
+    return {std::move(granted.exec), std::move(granted.request), holder_.account(), holder_.key_id(), holder_.address(),
+        service_.boot, service_.options.max_keep, service_.open_files, false, service_.options.sftp_server};
 }
 
 // A job on the disk is there whichever run of the server has made it.
-void Requests::start_or_view(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
+void Requests::start_or_view(const JobRequest& request) {
+    const Exec& exec = request.exec;
     std::optional<JobDirectory> job = service_.durable_jobs.find(holder_.key_id(), exec.job);
     const bool known = job.has_value();
-    if (!job) job = record(exec, request, body);
-    if (!same_request(*job, digest_of(exec, body))) throw other_request();
-    view(*job, exec, windows_of(exec).total(), one_line(request.words).substr(0, limits::listed_body));
+    if (!job) job = record(request);
+    if (!same_request(*job, request.digest)) throw other_request();
+    view(*job, exec, windows_of(exec).total(), listed_command(request));
     if (known) log_attach(exec.job);
 }
 
-JobDirectory Requests::record(const Exec& exec, const ExecRequest& request, std::span<const std::byte> body) {
-    const JobPlace place{home_.executor, digest_of(exec, body), 0};
+JobDirectory Requests::record(const JobRequest& request) {
+    const Exec& exec = request.exec;
+    const JobPlace place{home_.executor, request.digest, 0};
     // Until it is on the disk; another connection may be bringing the same one there.
     std::optional<JobReservation> reservation;
     if (const auto known = service_.job_table.reserve(holder_.key_id(), exec.job, place)) {
@@ -248,12 +248,11 @@ JobDirectory Requests::record(const Exec& exec, const ExecRequest& request, std:
     check_not_removed(service_, exec);
     check_room(service_);
     check_windows(windows_of(exec).total());
-    const Grant granted = grant_request(exec, request);
-    const JobStart wanted = job_start(granted.exec, granted.request);
+    const JobStart wanted = job_start(grant_request(request));
     const JobSlots::Slot slot = take_slot(service_, holder_); // until it is on the disk
     check_startable(wanted);
     const JobRecord fresh{holder_.key_id(), holder_.address(), wanted.account.name, wall_clock(), holder_.options().restrictions,
-        exec, std::string(as_text(body))};
+        exec, request.body};
     return service_.durable_jobs.start(home_.executor, fresh);
 }
 
@@ -401,6 +400,10 @@ void Requests::say_job_error(const std::string& job, const Error& error, const s
     log_warning("job_refused", {{"job", job}, {"key", holder_.key_id()}, {"from", holder_.address()}, {"command", command},
                                    {"code", std::string(to_string(error.code()))}, {"problem", error.what()}});
     answer(job, error);
+}
+
+void Requests::refuse(const JobRequest& request, const Error& error) {
+    say_job_error(request.exec.job, error, one_line(request.asked.words));
 }
 
 void Requests::answer(const std::string& job, const Error& error) { outbox_.push(to_message(error, job)); }

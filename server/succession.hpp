@@ -3,8 +3,6 @@
 
 #include "common/message.hpp"
 
-#include <string>
-
 namespace rc {
 
 // What a connection knows of the job that is to be followed.
@@ -24,11 +22,5 @@ enum class Turn { now, later, never };
 
 // later: whenever more is heard of the job before it, ask again.
 Turn turn_after(const After& wish, const Predecessor& before);
-
-// A request that has to wait, as it came.
-struct WaitingRequest {
-    Exec exec;
-    std::string body;
-};
 
 } // namespace rc
