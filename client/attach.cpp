@@ -56,7 +56,7 @@ asio::awaitable<int> run_attach(const ClientOptions& options, const Reporter& re
     co_await join(link.run(), attend(options, link, *job, left));
     if (job->failure && job->ran != Ran::yes) co_return reporter.unanswered(*job->failure);
     if (left) co_return reporter.left(*job, signalled + *left);
-    co_return reporter.finished(*job, nullptr);
+    co_return reporter.finished(*job);
 }
 
 } // namespace rc

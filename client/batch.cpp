@@ -6,6 +6,7 @@
 #include "client/lines.hpp"
 #include "client/local_io.hpp"
 #include "client/signals.hpp"
+#include "common/bytes.hpp"
 #include "common/signal_name.hpp"
 
 #include <unistd.h>
@@ -113,15 +114,14 @@ private:
             while (jobs_.empty() && !all_started_) co_await jobs_changed_.wait();
             if (jobs_.empty()) co_return;
             const std::shared_ptr<RemoteJob> job = jobs_.front();
-            Captured captured;
-            co_await deliver_output(*job, captured);
+            co_await deliver_output(*job);
             if (output_lost(*job)) { // which fails the jobs behind it, too
                 link_.abandon();
                 co_await link_.flush();
             }
             jobs_.pop_front();
             room_.notify(); // first: the next request goes out together with the release of this one
-            settle_or_stop(*job, captured);
+            settle(*job);
             if (one_by_one() && !jobs_.empty()) begin_turn(*jobs_.front(), *job);
         }
     }
@@ -134,9 +134,23 @@ private:
         if (job.ran == Ran::yes) reporter_.started(job);
     }
 
-    asio::awaitable<void> deliver_output(RemoteJob& job, Captured& captured) {
-        if (options_.json) co_await deliver(job, collect_in(captured.out), collect_in(captured.err));
+    asio::awaitable<void> deliver_output(RemoteJob& job) {
+        if (options_.json) co_await deliver_object(job);
         else co_await deliver(job, write_to(out_, "stdout"), write_to(err_, "stderr"));
+    }
+
+    asio::awaitable<void> deliver_object(RemoteJob& job) {
+        Captured captured;
+        co_await deliver(job, collect_in(captured.out), collect_in(captured.err));
+        if (asked_in_vain(job)) co_return;
+        const std::string object = reporter_.object_of(job, captured);
+        const Sink write = write_to(out_, "stdout");
+        try {
+            co_await write(as_bytes(object));
+        } catch (const Failure&) {
+            stop();
+            throw;
+        }
     }
 
     static bool output_lost(const RemoteJob& job) {
@@ -151,26 +165,16 @@ private:
     }
 
     // All in one go: before the next job is started it is clear whether this one ends the batch.
-    void settle(RemoteJob& job, const Captured& captured) {
+    void settle(RemoteJob& job) {
         link_.jobs().release(job);
         if (asked_in_vain(job)) {
             complete_ = false;
             return;
         }
-        const int status = reporter_.finished(job, options_.json ? &captured : nullptr);
+        const int status = reporter_.finished(job);
         if (status_ == 0) status_ = status;
         if (status_ != 0 && !options_.keep_going) stop();
         loss_explained_ = loss_explained_ || output_lost(job) || (job.failure && link_.failure());
-    }
-
-    // With --json the output may be lost only now.
-    void settle_or_stop(RemoteJob& job, const Captured& captured) {
-        try {
-            settle(job, captured);
-        } catch (const Failure&) {
-            stop();
-            throw;
-        }
     }
 
     // The first one goes to every job that is running or about to, and no more are started.

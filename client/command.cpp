@@ -145,7 +145,8 @@ asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& r
     link.jobs().on_started = [&](const RemoteJob& started) { reporter.started(started); };
     co_await join(link.run(), run_to_end(link, job, outputs, reporter));
     if (job->exit) give_back_input(start, *job->exit);
-    co_return reporter.finished(*job, options.json ? &captured : nullptr);
+    if (options.json) reporter.print(reporter.object_of(*job, captured));
+    co_return reporter.finished(*job);
 }
 
 asio::awaitable<int> run_detached(const ClientOptions& options, const Reporter& reporter, Link& link) {

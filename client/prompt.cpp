@@ -236,7 +236,7 @@ private:
     void take_end(const RemoteJob& job) {
         const bool left = job.failure && job.failure->code() == "left";
         loss_explained_ = left || (job.failure && link_.failure());
-        status_ = reporter_.finished(job, nullptr);
+        status_ = reporter_.finished(job);
         if (auto state = read_shell_state(job.state)) state_ = std::move(state);
         if (job.failure && job.failure->code() == "no_directory") go_home();
         const auto duration = show_duration(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - job.asked));

@@ -56,6 +56,8 @@ void end_by_broken_pipe(const Failure& failure) {
     if (failure.code() == "pipe") die_of(SIGPIPE);
 }
 
+std::string line_of(const json::object& object) { return json::serialize(object) + '\n'; }
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 } // namespace
@@ -77,7 +79,7 @@ void Reporter::note(const std::string& text) const {
 
 void Reporter::event(const json::object& event) const {
     if (options_.status_fd < 0 || events_lost_) return;
-    const std::string line = json::serialize(event) + '\n';
+    const std::string line = line_of(event);
     const int error = write_all(options_.status_fd, as_bytes(line));
     if (error == 0) return;
     events_lost_ = true;
@@ -94,26 +96,26 @@ void Reporter::started(const RemoteJob& job) const {
     event({{"event", "started"}, {"job", job.id()}, {"pid", job.pid}});
 }
 
-int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
+std::string Reporter::object_of(const RemoteJob& job, const Captured& captured) const {
+    json::object result{{"host", options_.target.host}, {"job", job.id()}};
+    if (job.exit) add_end(result, *job.exit);
+    else result.emplace("error", error_object(*job.failure));
+    result.emplace("started", ran_value(job.exit ? Ran::yes : job.failure->ran()));
+    add_output(result, "stdout", captured.out);
+    add_output(result, "stderr", captured.err);
+    const std::uint64_t sent = job.exit ? job.exit->stdin_ : 0;
+    result.emplace("bytes", json::object{{"stdin", sent}, {"stdout", captured.out.size()}, {"stderr", captured.err.size()}});
+    result.emplace("seconds", seconds_since(job.asked));
+    return line_of(result);
+}
+
+int Reporter::finished(const RemoteJob& job) const {
     json::object report{{"event", job.exit ? "exit" : "error"}, {"job", job.id()}};
     if (job.exit) add_end(report, *job.exit);
     else
         report.insert(
             {{"code", job.failure->code()}, {"message", job.failure->what()}, {"started", ran_value(job.failure->ran())}});
     event(report);
-    if (captured != nullptr) {
-        json::object result{{"host", options_.target.host}, {"job", job.id()}};
-        if (job.exit) add_end(result, *job.exit);
-        else result.emplace("error", error_object(*job.failure));
-        result.emplace("started", ran_value(job.exit ? Ran::yes : job.failure->ran()));
-        add_output(result, "stdout", captured->out);
-        add_output(result, "stderr", captured->err);
-        const std::uint64_t sent = job.exit ? job.exit->stdin_ : 0;
-        result.emplace(
-            "bytes", json::object{{"stdin", sent}, {"stdout", captured->out.size()}, {"stderr", captured->err.size()}});
-        result.emplace("seconds", seconds_since(job.asked));
-        object(result);
-    }
     if (!job.exit) {
         end_by_broken_pipe(*job.failure);
         explain(*job.failure);
@@ -125,9 +127,9 @@ int Reporter::finished(const RemoteJob& job, const Captured* captured) const {
 }
 
 int Reporter::detached(const RemoteJob& job) const {
-    if (job.ran != Ran::yes) return finished(job, nullptr);
+    if (job.ran != Ran::yes) return finished(job);
     try {
-        if (options_.json) object({{"host", options_.target.host}, {"job", job.id()}, {"started", true}});
+        if (options_.json) print(line_of({{"host", options_.target.host}, {"job", job.id()}, {"started", true}}));
         else print(job.id() + '\n');
     } catch (const Failure& failure) { // nobody else knows its name
         throw Failure(failure.code(), "job " + job.id() + ": " + failure.what(), failure.ran(), failure.status());
@@ -176,7 +178,7 @@ int Reporter::failed(const Failure& failure) const {
     end_by_broken_pipe(failure);
     event({{"event", "error"}, {"code", failure.code()}, {"message", failure.what()}, {"started", ran_value(failure.ran())}});
     if (options_.json && failure.code() != "output") {
-        object({{"host", options_.target.host}, {"error", error_object(failure)}, {"started", ran_value(failure.ran())}});
+        print(line_of({{"host", options_.target.host}, {"error", error_object(failure)}, {"started", ran_value(failure.ran())}}));
     }
     explain(failure);
     return status_of(failure);
@@ -204,8 +206,6 @@ int Reporter::idle_link_lost(const Failure& failure) const {
 void Reporter::explain(const Failure& failure) const {
     print_error(escape(options_.target.host) + ": " + failure.what() + "; " + std::string(ran_text(failure.ran())));
 }
-
-void Reporter::object(const json::object& object) const { print(json::serialize(object) + '\n'); }
 
 void Reporter::print(const std::string& text) const {
     const int error = write_all(STDOUT_FILENO, as_bytes(text));

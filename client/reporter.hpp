@@ -22,8 +22,10 @@ public:
 
     void connected(const std::string& server) const;
     void started(const RemoteJob& job) const;
-    // The job is over: its event, its object (if `captured`), the line on stderr if it failed. Returns the exit status.
-    int finished(const RemoteJob& job, const Captured* captured) const;
+    // For --json: what is to be told of a job that is over, a line.
+    [[nodiscard]] std::string object_of(const RemoteJob& job, const Captured& captured) const;
+    // The job is over: its event, the line on stderr if it failed. Returns the exit status.
+    int finished(const RemoteJob& job) const;
     // A job that needs no client any more, or that could not be started: its id on stdout. Returns the exit status.
     int detached(const RemoteJob& job) const;
     // A job that was there has been found.
@@ -51,7 +53,6 @@ private:
     void note(const std::string& text) const; // with -v
     void event(const boost::json::object& event) const;
     void explain(const Failure& failure) const;
-    void object(const boost::json::object& object) const;
     void warn_of_early_end(const Exit& exit) const;
 
     const ClientOptions& options_;

@@ -2,18 +2,21 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, BinaryIO, Callable, Iterator
 
 import wire
 
@@ -289,6 +292,11 @@ def marked_programs(name: str) -> set[str]:
         except OSError:
             pass  # it has ended meanwhile
     return found
+
+
+def unread(pipe: BinaryIO) -> int:
+    """How many bytes are in it."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"1234"))[0]
 
 
 def process_state(pid: int) -> str:

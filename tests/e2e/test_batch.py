@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import RCMD, Result, Server, base_environment, mark, marked, marked_programs, process, run, wait_for
+from harness import RCMD, Result, Server, base_environment, mark, marked, marked_programs, process, run, unread, wait_for
 
 
 def batch(server: Server, lines: str, *options: str, **more: object) -> Result:
@@ -138,6 +138,23 @@ def test_json_gives_one_object_a_line_in_order(server: Server) -> None:
     assert [(o["code"], o["stdout"], o["stderr"]) for o in objects] == [(0, "one\n", ""), (3, "", ""),
                                                                         (0, "", "three\n")]
     assert len({o["job"] for o in objects}) == 3
+
+
+def test_a_signal_reaches_the_jobs_while_nobody_reads_the_json(server: Server) -> None:
+    """A pager that shows the beginning of an object keeps no job from being ended, nor the connection from being looked after."""
+    name = mark()
+    with server.start_rcmd(options=["--batch", "--json", "--jobs", "2", "-e", f"{name}=1"], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE) as client:
+        client.stdin.write(b"yes | head -c 300000\nsleep 1000\n")
+        client.stdin.close()
+        wait_for(lambda: unread(client.stdout) >= 65536, "the pipe to be full")
+        wait_for(lambda: "sleep" in marked_programs(name), "the second job to run")
+        client.send_signal(signal.SIGTERM)
+        wait_for(lambda: not marked(name), "the second job to end")
+        objects = [json.loads(line) for line in client.stdout]
+        assert client.wait(60) == 128 + signal.SIGTERM
+    assert [each["stdout"] for each in objects] == ["y\n" * 150_000, ""]
+    assert objects[1]["signal"] == "TERM"
 
 
 def test_all_lines_use_one_connection(server: Server) -> None:

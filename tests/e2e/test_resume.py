@@ -1,14 +1,11 @@
 """A job outlives its connection: nothing is lost, nothing repeated, nothing run twice."""
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import signal
-import struct
 import subprocess
-import termios
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +15,7 @@ import pytest
 
 import wire
 from cutter import at_random, cutter
-from harness import RCMD, Result, Server, base_environment, mark, marked, process, process_state, run_rcmd, scaled, wait_for
+from harness import RCMD, Result, Server, base_environment, mark, marked, process, process_state, run_rcmd, scaled, unread, wait_for
 
 MIB = 1 << 20
 
@@ -232,10 +229,6 @@ def test_a_line_that_is_given_while_the_server_is_away_runs_on_the_next_one(make
         out, err = client.communicate()
         assert out == b"one\ntwo\nthree\n", err
         assert client.returncode == 0
-
-
-def unread(pipe: BinaryIO) -> int:
-    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"1234"))[0]
 
 
 def test_a_line_that_a_signal_reaches_before_a_server_does_is_not_waited_for(make_server: Callable[..., Server]) -> None:
