@@ -161,22 +161,25 @@ class Bench:
         return row
 
     def stdout(self) -> Row:
-        return self.throughput("stdout of one command", lambda peer, size: self.time(peer.command(f"head -c {size} /dev/zero")))
+        return self.throughput("stdout of one command", ">/dev/null",
+                               lambda peer, size: self.time(peer.command(f"head -c {size} /dev/zero")))
 
     def stdin(self) -> Row:
         # A shell starts the pipeline: what it costs is nothing beside the rest.
-        return self.throughput("stdin of one command", lambda peer, size: self.time(
+        return self.throughput("stdin of one command", "| cat >/dev/null", lambda peer, size: self.time(
             ["sh", "-c", f'head -c {size} /dev/zero | "$@"', "sh", *peer.command("cat >/dev/null")]))
 
-    def throughput(self, name: str, move: Callable[[Any, int], float]) -> Row:
-        """`move` takes that many bytes through a contender; the slow one gets an eighth of them."""
+    def throughput(self, name: str, end: str, move: Callable[[Any, int], float]) -> Row:
+        """`move` takes that many bytes through a contender; the slow one gets an eighth of them. `end`: where they go, for a shell."""
         size = self.rounds(2048, 256) * MIB
         contenders = {"rcmd": lambda: move(self.rcmd, size)}
         if self.ssh:
             contenders["ssh"] = lambda: move(self.ssh, size)
         if self.dropbear:
             contenders["dropbear"] = lambda: 8 * move(self.dropbear, size // 8)
-        limits = {"head to cat": lambda: self.shell(f"head -c {size} /dev/zero | cat >/dev/null"), "AES-128-GCM": lambda: self.aes(size)}
+        bare = self.world.program("bench_bare_stream")
+        limits = {"head to cat": lambda: self.shell(f"head -c {size} /dev/zero | cat >/dev/null"), "AES-128-GCM": lambda: self.aes(size),
+                  "bare": lambda: self.shell(f"head -c {size} /dev/zero | {bare} {size} {end}")}
         row = self.row(name, "MiB/s", self.rounds(5, 3), contenders, limits, lambda seconds: size / MIB / seconds)
         row.need("rcmd", "ssh", at_least=2.5)
         return row
