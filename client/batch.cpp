@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <deque>
 #include <memory>
@@ -20,6 +21,8 @@
 namespace rc {
 
 namespace {
+
+constexpr std::chrono::milliseconds look_again{20};
 
 class Batch {
 public:
@@ -84,6 +87,7 @@ private:
         Lines lines(input_, limits::exec_body + 1);
         while (std::optional<std::string> line = co_await lines.next()) {
             while (!may_ask()) co_await room_.wait();
+            while (reporter_.events_wait()) co_await sleep_for(look_again);
             if (stopped_) co_return;
             if (!line->empty()) start(*line);
         }

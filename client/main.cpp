@@ -71,15 +71,13 @@ asio::awaitable<int> run(Verb verb, const ClientOptions& options, const Reporter
     co_return co_await run_jobs(options, reporter, *link);
 }
 
-int run_client(Verb verb, const ClientOptions& options) {
-    const Reporter reporter(options);
+int run_client(Verb verb, const ClientOptions& options, const Reporter& reporter) {
     try {
         if (options.show_settings) {
             reporter.print(settings_text(options));
             return 0;
         }
-        const int status = complete(run(verb, options, reporter));
-        return status == 0 && reporter.events_lost() ? 255 : status;
+        return complete(run(verb, options, reporter));
     } catch (const Failure& failure) {
         return verb == Verb::run ? reporter.failed(failure) : reporter.unanswered(failure);
     }
@@ -122,7 +120,10 @@ int run_words(std::vector<std::string> words) {
     const std::optional<Verb> verb = verb_of(words);
     if (verb) words.erase(words.begin());
     const auto status = verb ? parse_verb_options(*verb, std::move(words), options) : parse_options(std::move(words), options);
-    return status ? *status : run_client(verb.value_or(Verb::run), options);
+    if (status) return *status;
+    const Reporter reporter(options);
+    const int end = run_client(verb.value_or(Verb::run), options, reporter);
+    return reporter.events_written() || end != 0 ? end : 255;
 }
 
 } // namespace

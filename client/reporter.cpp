@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 namespace rc {
 
@@ -51,11 +52,6 @@ void add_end(json::object& object, const Exit& exit) {
 
 json::object error_object(const Failure& failure) { return {{"code", failure.code()}, {"message", failure.what()}}; }
 
-// As any program does whose reader goes away; the server knows by now that nobody wants the job.
-void end_by_broken_pipe(const Failure& failure) {
-    if (failure.code() == "pipe") die_of(SIGPIPE);
-}
-
 std::string line_of(const json::object& object) { return json::serialize(object) + '\n'; }
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -79,11 +75,25 @@ void Reporter::note(const std::string& text) const {
 
 void Reporter::event(const json::object& event) const {
     if (options_.status_fd < 0 || events_lost_) return;
-    const std::string line = line_of(event);
-    const int error = write_all(options_.status_fd, as_bytes(line));
-    if (error == 0) return;
-    events_lost_ = true;
+    events_.write(line_of(event));
+    check_events(events_.error());
+}
+
+void Reporter::check_events(int error) const {
+    if (error == 0 || std::exchange(events_lost_, true)) return;
     print_error("--status-fd " + std::to_string(options_.status_fd) + ": " + std::strerror(error) + "; events are lost");
+}
+
+bool Reporter::events_written() const {
+    check_events(events_.finish());
+    return !events_lost_;
+}
+
+// As any program does whose reader goes away; the server knows by now that nobody wants the job.
+void Reporter::end_by_broken_pipe(const Failure& failure) const {
+    if (failure.code() != "pipe") return;
+    events_.finish();
+    die_of(SIGPIPE);
 }
 
 void Reporter::connected(const std::string& server) const {

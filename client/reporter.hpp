@@ -1,6 +1,7 @@
 // Everything the client says beside the command's output: errors and notes on stderr, events on --status-fd, the object of --json.
 #pragma once
 
+#include "client/line_writer.hpp"
 #include "client/options.hpp"
 #include "client/remote_job.hpp"
 
@@ -18,7 +19,7 @@ struct Captured {
 
 class Reporter {
 public:
-    explicit Reporter(const ClientOptions& options) : options_(options) {}
+    explicit Reporter(const ClientOptions& options) : options_(options), events_(options.status_fd) {}
 
     void connected(const std::string& server) const;
     void started(const RemoteJob& job) const;
@@ -45,17 +46,22 @@ public:
     void link_back(Clock::duration after) const;
     // The link was lost for good while no job was on it. Returns the exit status.
     int idle_link_lost(const Failure& failure) const;
-    // --status-fd could not be written; it was said then, and nothing more is written there.
-    [[nodiscard]] bool events_lost() const { return events_lost_; }
+    // --status-fd is not read as quickly as events come: no more should be caused.
+    [[nodiscard]] bool events_wait() const { return events_.waits(); }
+    // Waits until all events have been written, as long as that takes. False: --status-fd could not be written, which has been said.
+    [[nodiscard]] bool events_written() const;
 
 private:
     [[nodiscard]] int status_of(const Failure& failure) const;
     void note(const std::string& text) const; // with -v
     void event(const boost::json::object& event) const;
+    void check_events(int error) const;
+    void end_by_broken_pipe(const Failure& failure) const;
     void explain(const Failure& failure) const;
     void warn_of_early_end(const Exit& exit) const;
 
     const ClientOptions& options_;
+    mutable LineWriter events_;
     mutable bool events_lost_ = false;
 };
 

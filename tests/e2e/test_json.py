@@ -1,13 +1,16 @@
 """--json and --status-fd: what programs read instead of people."""
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import signal
+import subprocess
 from typing import Any
 
 import pytest
 
-from harness import Server, from_base64, run_rcmd
+from harness import Server, from_base64, mark, marked, run_rcmd, unread, wait_for
 
 FIELDS = {"host", "job", "reason", "started", "stdout", "stderr", "bytes", "seconds"}
 
@@ -132,6 +135,25 @@ def test_events_while_the_command_runs(server: Server) -> None:
             os.kill(started["pid"], 9)
             assert json.loads(lines.readline())["signal"] == "KILL"
             assert client.wait(60) == 137
+
+
+def test_a_signal_reaches_the_jobs_while_nobody_reads_the_events(server: Server) -> None:
+    name, (read_end, write_end) = mark(), os.pipe()
+    room = fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+    options = ["--batch", "--jobs", "60", "-e", f"{name}=1", "--status-fd", str(write_end)]
+    with server.start_rcmd(options=options, stdin=subprocess.PIPE, pass_fds=[write_end]) as client:
+        os.close(write_end)
+        client.stdin.write(b"exec sleep 1000\n" * 60)
+        client.stdin.close()
+        with os.fdopen(read_end) as lines:
+            wait_for(lambda: unread(lines) > room - 200, "the pipe to be full")
+            client.send_signal(signal.SIGTERM)
+            wait_for(lambda: not marked(name), "the jobs to end")
+            events = [json.loads(line) for line in lines]
+        assert client.wait(60) == 128 + signal.SIGTERM
+    started = [event["job"] for event in events if event["event"] == "started"]
+    ended = [event["job"] for event in events if event["event"] == "exit"]
+    assert len(started) > 20 and sorted(started) == sorted(ended)
 
 
 def test_the_status_descriptor_is_not_mixed_with_the_output(server: Server) -> None:
