@@ -143,7 +143,7 @@ asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& r
     Captured captured;
     Outputs outputs(executor, options, captured);
     link.jobs().on_started = [&](const RemoteJob& started) { reporter.started(started); };
-    co_await join(link.run(), run_to_end(link, job, outputs, reporter));
+    co_await join(run_to_end(link, job, outputs, reporter), link.run()); // in this order: the request goes out with the proof
     if (job->exit) give_back_input(start, *job->exit);
     if (options.json) reporter.print(reporter.object_of(*job, captured));
     co_return reporter.finished(*job);
