@@ -87,7 +87,7 @@ private:
         Lines lines(input_, limits::exec_body + 1);
         while (std::optional<std::string> line = co_await lines.next()) {
             while (!may_ask()) co_await room_.wait();
-            while (reporter_.events_wait()) co_await sleep_for(look_again);
+            while (reporter_.many_events_wait()) co_await sleep_for(look_again);
             if (stopped_) co_return;
             if (!line->empty()) start(*line);
         }
@@ -118,16 +118,26 @@ private:
             while (jobs_.empty() && !all_started_) co_await jobs_changed_.wait();
             if (jobs_.empty()) co_return;
             const std::shared_ptr<RemoteJob> job = jobs_.front();
-            co_await deliver_output(*job);
+            Captured captured;
+            co_await deliver_output(*job, captured);
             if (output_lost(*job)) { // which fails the jobs behind it, too
                 link_.abandon();
                 co_await link_.flush();
             }
-            jobs_.pop_front();
-            room_.notify(); // first: the next request goes out together with the release of this one
-            settle(*job);
+            if (options_.json) {
+                co_await settle_and_tell(*job, captured);
+                leave_front();
+            } else {
+                leave_front(); // first: the next request goes out together with the release of this one
+                settle(*job);
+            }
             if (one_by_one() && !jobs_.empty()) begin_turn(*jobs_.front(), *job);
         }
+    }
+
+    void leave_front() {
+        jobs_.pop_front();
+        room_.notify();
     }
 
     void begin_turn(RemoteJob& job, const RemoteJob& before) {
@@ -138,15 +148,14 @@ private:
         if (job.ran == Ran::yes) reporter_.started(job);
     }
 
-    asio::awaitable<void> deliver_output(RemoteJob& job) {
-        if (options_.json) co_await deliver_object(job);
+    asio::awaitable<void> deliver_output(RemoteJob& job, Captured& captured) {
+        if (options_.json) co_await deliver(job, collect_in(captured.out), collect_in(captured.err));
         else co_await deliver(job, write_to(out_, "stdout"), write_to(err_, "stderr"));
     }
 
-    asio::awaitable<void> deliver_object(RemoteJob& job) {
-        Captured captured;
-        co_await deliver(job, collect_in(captured.out), collect_in(captured.err));
-        if (asked_in_vain(job)) co_return;
+    // While its object waits for a reader the job keeps its place.
+    asio::awaitable<void> settle_and_tell(RemoteJob& job, const Captured& captured) {
+        if (!settle(job)) co_return;
         const std::string object = reporter_.object_of(job, captured);
         const Sink write = write_to(out_, "stdout");
         try {
@@ -168,17 +177,18 @@ private:
         return job.failure->code() == "left" || (stopped && job.failure->ran() == Ran::no);
     }
 
-    // All in one go: before the next job is started it is clear whether this one ends the batch.
-    void settle(RemoteJob& job) {
+    // All in one go: before the next job is started it is clear whether this one ends the batch. False: there is nothing to be told of it.
+    bool settle(RemoteJob& job) {
         link_.jobs().release(job);
         if (asked_in_vain(job)) {
             complete_ = false;
-            return;
+            return false;
         }
         const int status = reporter_.finished(job);
         if (status_ == 0) status_ = status;
         if (status_ != 0 && !options_.keep_going) stop();
         loss_explained_ = loss_explained_ || output_lost(job) || (job.failure && link_.failure());
+        return true;
     }
 
     // The first one goes to every job that is running or about to, and no more are started.

@@ -145,8 +145,9 @@ asio::awaitable<int> run_command(const ClientOptions& options, const Reporter& r
     link.jobs().on_started = [&](const RemoteJob& started) { reporter.started(started); };
     co_await join(run_to_end(link, job, outputs, reporter), link.run()); // in this order: the request goes out with the proof
     if (job->exit) give_back_input(start, *job->exit);
+    const int status = reporter.finished(*job);
     if (options.json) reporter.print(reporter.object_of(*job, captured));
-    co_return reporter.finished(*job);
+    co_return status;
 }
 
 asio::awaitable<int> run_detached(const ClientOptions& options, const Reporter& reporter, Link& link) {

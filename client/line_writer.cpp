@@ -3,29 +3,19 @@
 #include "common/bytes.hpp"
 #include "common/descriptor.hpp"
 
-#include <poll.h>
-
-#include <climits>
-
 namespace rc {
 
 namespace {
 
-// A pipe that is writable takes so much at once.
-bool takes_at_once(int fd, const std::string& line) {
-    pollfd now{fd, POLLOUT, 0};
-    return line.size() <= PIPE_BUF && ::poll(&now, 1, 0) == 1;
-}
+constexpr std::size_t many = 64 * 1024; // bytes
 
 } // namespace
 
-void LineWriter::write(const std::string& line) {
+void LineWriter::write(std::string line) {
     const std::lock_guard lock(mutex_);
     if (error_ != 0) return;
-    if (kept_.empty() && takes_at_once(fd_, line)) {
-        error_ = write_all(fd_, as_bytes(line));
-        return;
-    }
+    if (kept_.empty()) line.erase(0, write_at_once(fd_, as_bytes(line)));
+    if (line.empty()) return;
     kept_ += line;
     if (!thread_.joinable()) thread_ = std::thread([this] { write_kept(); });
     changed_.notify_all();
@@ -45,9 +35,9 @@ void LineWriter::write_kept() {
     }
 }
 
-bool LineWriter::waits() const {
+bool LineWriter::keeps_many() const {
     const std::lock_guard lock(mutex_);
-    return !kept_.empty();
+    return kept_.size() > many;
 }
 
 int LineWriter::error() const {

@@ -17,11 +17,11 @@ public:
     LineWriter(const LineWriter&) = delete;
     LineWriter& operator=(const LineWriter&) = delete;
 
-    // What the descriptor does not take at once is kept, without a limit (see waits()), and written by a thread. Once a line could not be
+    // What the descriptor does not take at once is kept, without a limit (see keeps_many()), and written by a thread. Once a line could not be
     // written, none is any more.
-    void write(const std::string& line);
-    // Lines are kept: who goes on writing for long should wait until there are none.
-    [[nodiscard]] bool waits() const;
+    void write(std::string line);
+    // More than 64 KiB are kept: whoever causes more should wait until there are less.
+    [[nodiscard]] bool keeps_many() const;
     // The errno of the line that could not be written, or 0.
     [[nodiscard]] int error() const;
     // Waits until none is kept any more, as long as that takes. Returns error().

@@ -2,6 +2,7 @@
 
 #include "client/failure.hpp"
 #include "client/terminal.hpp"
+#include "common/bytes.hpp"
 #include "common/descriptor.hpp"
 
 #include <boost/asio/post.hpp>
@@ -9,17 +10,20 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <string>
+#include <utility>
 
 namespace rc {
 
 namespace {
+
+constexpr std::size_t most_on_thread = 256 * 1024; // bytes, which are copied for it
 
 // Returns if that does not end the program; then the signal is caught and held back as before.
 void raise_by_default(int number) {
@@ -63,24 +67,20 @@ std::size_t Input::read(std::span<std::byte> space) {
     }
 }
 
-namespace {
-
-// How many of them the descriptor takes at once: none of them where it cannot tell (a terminal, most files), or fails.
-std::size_t write_at_once(int fd, std::span<const std::byte> bytes) {
-    const iovec all{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    const ssize_t count = ::pwritev2(fd, &all, 1, -1, RWF_NOWAIT);
-    return count > 0 ? static_cast<std::size_t>(count) : 0;
-}
-
-} // namespace
-
 asio::awaitable<int> Output::write(std::span<const std::byte> bytes) {
-    const std::size_t written = write_at_once(fd_, bytes);
-    if (written == bytes.size()) co_return 0;
-    co_return co_await write_on_thread(bytes.subspan(written));
+    bytes = bytes.subspan(write_at_once(fd_, bytes));
+    while (!bytes.empty()) {
+        const std::size_t count = std::min(bytes.size(), most_on_thread);
+        std::string piece(as_text(bytes.first(count)));
+        const int error = co_await write_on_thread(std::move(piece));
+        if (error != 0) co_return error;
+        bytes = bytes.subspan(count);
+        bytes = bytes.subspan(write_at_once(fd_, bytes));
+    }
+    co_return 0;
 }
 
-asio::awaitable<int> Output::write_on_thread(std::span<const std::byte> bytes) {
+asio::awaitable<int> Output::write_on_thread(std::string bytes) {
     if (!thread_) thread_ = std::make_unique<asio::thread_pool>(1);
     struct Outcome {
         explicit Outcome(const asio::any_io_executor& executor) : done(executor) {}
@@ -89,8 +89,8 @@ asio::awaitable<int> Output::write_on_thread(std::span<const std::byte> bytes) {
         bool ended = false;
     };
     const auto outcome = std::make_shared<Outcome>(executor_);
-    asio::post(*thread_, [outcome, bytes, fd = fd_, executor = executor_] {
-        const int error = write_all(fd, bytes);
+    asio::post(*thread_, [outcome, bytes = std::move(bytes), fd = fd_, executor = executor_] {
+        const int error = write_all(fd, as_bytes(bytes));
         asio::post(executor, [outcome, error] {
             outcome->error = error;
             outcome->ended = true;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 namespace rc {
 
@@ -47,11 +48,12 @@ public:
     // Does not own `fd`.
     Output(const asio::any_io_executor& executor, int fd) : executor_(executor), fd_(fd) {}
 
-    // Writes all of `bytes`, which must stay where they are until it ends; it cannot be cancelled. Returns 0 or the errno.
+    // Writes all of `bytes`, which must stay where they are until it ends or is cancelled; what the thread has then it still writes. Returns 0
+    // or the errno.
     asio::awaitable<int> write(std::span<const std::byte> bytes);
 
 private:
-    asio::awaitable<int> write_on_thread(std::span<const std::byte> bytes);
+    asio::awaitable<int> write_on_thread(std::string bytes);
 
     asio::any_io_executor executor_;
     int fd_;

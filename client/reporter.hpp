@@ -47,7 +47,7 @@ public:
     // The link was lost for good while no job was on it. Returns the exit status.
     int idle_link_lost(const Failure& failure) const;
     // --status-fd is not read as quickly as events come: no more should be caused.
-    [[nodiscard]] bool events_wait() const { return events_.waits(); }
+    [[nodiscard]] bool many_events_wait() const { return events_.keeps_many(); }
     // Waits until all events have been written, as long as that takes. False: --status-fd could not be written, which has been said.
     [[nodiscard]] bool events_written() const;
 

@@ -1,6 +1,7 @@
 #include "common/descriptor.hpp"
 
 #include <poll.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,6 +21,12 @@ void Descriptor::close() {
 }
 
 int Descriptor::release() { return std::exchange(fd_, -1); }
+
+std::size_t write_at_once(int fd, std::span<const std::byte> bytes) {
+    const iovec all{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    const ssize_t count = ::pwritev2(fd, &all, 1, -1, RWF_NOWAIT);
+    return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
 
 int write_all(int fd, std::span<const std::byte> bytes, std::size_t* written) {
     while (!bytes.empty()) {

@@ -25,6 +25,9 @@ private:
     int fd_ = -1;
 };
 
+// How many of them the descriptor takes without waiting: none where it cannot tell (a terminal, most files), or fails.
+std::size_t write_at_once(int fd, std::span<const std::byte> bytes);
+
 // Writes all of `bytes`, waiting where the descriptor is non-blocking and full. Returns 0 or the errno; `written`: how many bytes were.
 int write_all(int fd, std::span<const std::byte> bytes, std::size_t* written = nullptr);
 

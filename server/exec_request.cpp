@@ -49,7 +49,7 @@ Digest digest_of(const Exec& exec, std::span<const std::byte> body) {
     return sha256(as_bytes(asked));
 }
 
-JobRequest read_job_request(const Exec& exec, std::span<const std::byte> body) {
+RequestedJob read_requested_job(const Exec& exec, std::span<const std::byte> body) {
     return {exec, std::string(as_text(body)), read_exec_request(exec, body), digest_of(exec, body)};
 }
 

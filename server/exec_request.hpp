@@ -27,7 +27,7 @@ ExecRequest read_exec_request(const Exec& exec, std::span<const std::byte> body)
 Digest digest_of(const Exec& exec, std::span<const std::byte> body);
 
 // A request as it came, read once: it may have to wait for its turn, and then no time is to be lost.
-struct JobRequest {
+struct RequestedJob {
     Exec exec;
     std::string body;
     ExecRequest asked; // by the body
@@ -35,7 +35,7 @@ struct JobRequest {
 };
 
 // Throws what read_exec_request() throws.
-JobRequest read_job_request(const Exec& exec, std::span<const std::byte> body);
+RequestedJob read_requested_job(const Exec& exec, std::span<const std::byte> body);
 
 // The words with blanks between them, for a person to read.
 std::string one_line(const std::vector<std::string>& words);

@@ -47,7 +47,7 @@ Error other_request() { return {ErrorCode::conflict, "the job id has been used f
 Error asked_already() { return {ErrorCode::conflict, "this connection has asked for the job already"}; }
 Error one_waits() { return {ErrorCode::busy, "a request of this connection waits for its turn already"}; }
 
-std::string listed_command(const JobRequest& request) { return one_line(request.asked.words).substr(0, limits::listed_body); }
+std::string listed_command(const RequestedJob& request) { return one_line(request.asked.words).substr(0, limits::listed_body); }
 
 bool ends_connection(ErrorCode code) { return code == ErrorCode::bad_offset || code == ErrorCode::bad_message; }
 
@@ -68,7 +68,7 @@ bool Requests::only_durable() const {
 }
 
 void Requests::handle(const Message& message, std::span<const std::byte> body) {
-    if (const auto* exec = std::get_if<Exec>(&message)) take_turn_or_wait(read_job_request(*exec, body));
+    if (const auto* exec = std::get_if<Exec>(&message)) take_turn_or_wait(read_requested_job(*exec, body));
     else if (const auto* data = std::get_if<Data>(&message)) hand_to_job(*data, body);
     else if (const auto* eof = std::get_if<Eof>(&message)) hand_to_job(*eof);
     else if (const auto* ack = std::get_if<Ack>(&message)) hand_to_job(*ack);
@@ -106,7 +106,7 @@ Predecessor Requests::Held::as_released() const {
     return end ? Predecessor{State::taken, end->success} : Predecessor{State::given_up, false};
 }
 
-void Requests::take_turn_or_wait(JobRequest request) {
+void Requests::take_turn_or_wait(RequestedJob request) {
     const Exec& exec = request.exec;
     if (exec.after && !holder_.knows_after())
         throw Error(ErrorCode::bad_message, "field 'after' needs the feature 'after', which the client has not named");
@@ -132,7 +132,7 @@ void Requests::give_turn(const std::string& job, const Predecessor& before) {
     if (!waiting_ || waiting_->exec.after->job != job) return;
     const Turn turn = turn_after(*waiting_->exec.after, before);
     if (turn == Turn::later) return;
-    const JobRequest request = *std::exchange(waiting_, std::nullopt);
+    const RequestedJob request = *std::exchange(waiting_, std::nullopt);
     if (turn == Turn::never) return skip(request.exec.job);
     try {
         handle_exec(request);
@@ -153,7 +153,7 @@ void Requests::note_end(const std::string& job, const Predecessor& end) {
     give_turn(job, held->second.as_predecessor());
 }
 
-void Requests::handle_exec(const JobRequest& request) {
+void Requests::handle_exec(const RequestedJob& request) {
     try {
         holder_.renew();
         start_or_rejoin(request);
@@ -163,7 +163,7 @@ void Requests::handle_exec(const JobRequest& request) {
     }
 }
 
-void Requests::start_or_rejoin(const JobRequest& request) {
+void Requests::start_or_rejoin(const RequestedJob& request) {
     const Exec& exec = request.exec;
     if (exec.durable) return start_or_view(request);
     auto known = service_.job_table.find(holder_.key_id(), exec.job);
@@ -181,7 +181,7 @@ Home Requests::next_home() {
 }
 
 // Returns where it is if another connection has been quicker.
-std::optional<JobPlace> Requests::start(const JobRequest& request) {
+std::optional<JobPlace> Requests::start(const RequestedJob& request) {
     const Exec& exec = request.exec;
     if (service_.durable_jobs.find(holder_.key_id(), exec.job)) throw other_request();
     check_not_held(exec.job);
@@ -211,7 +211,7 @@ std::optional<JobPlace> Requests::start(const JobRequest& request) {
     return known;
 }
 
-Grant Requests::grant_request(const JobRequest& request) const {
+Grant Requests::grant_request(const RequestedJob& request) const {
     Grant granted = grant(holder_.options().restrictions, request.exec, request.asked);
     if (granted.request.original)
         log_event("forced", {{"job", request.exec.job}, {"key", holder_.key_id()}, {"from", holder_.address()},
@@ -225,7 +225,7 @@ JobStart Requests::job_start(Grant granted) {
 }
 
 // A job on the disk is there whichever run of the server has made it.
-void Requests::start_or_view(const JobRequest& request) {
+void Requests::start_or_view(const RequestedJob& request) {
     const Exec& exec = request.exec;
     std::optional<JobDirectory> job = service_.durable_jobs.find(holder_.key_id(), exec.job);
     const bool known = job.has_value();
@@ -235,7 +235,7 @@ void Requests::start_or_view(const JobRequest& request) {
     if (known) log_attach(exec.job);
 }
 
-JobDirectory Requests::record(const JobRequest& request) {
+JobDirectory Requests::record(const RequestedJob& request) {
     const Exec& exec = request.exec;
     const JobPlace place{home_.executor, request.digest, 0};
     // Until it is on the disk; another connection may be bringing the same one there.
@@ -402,7 +402,7 @@ void Requests::say_job_error(const std::string& job, const Error& error, const s
     answer(job, error);
 }
 
-void Requests::refuse(const JobRequest& request, const Error& error) {
+void Requests::refuse(const RequestedJob& request, const Error& error) {
     say_job_error(request.exec.job, error, one_line(request.asked.words));
 }
 

@@ -79,19 +79,19 @@ private:
         [[nodiscard]] Predecessor as_released() const; // now
     };
 
-    void take_turn_or_wait(JobRequest request);
+    void take_turn_or_wait(RequestedJob request);
     [[nodiscard]] bool is_waiting(const std::string& job) const;
     void give_turn(const std::string& job, const Predecessor& before);
     void skip(const std::string& job);
     void note_end(const std::string& job, const Predecessor& end);
-    void handle_exec(const JobRequest& request);
-    void start_or_rejoin(const JobRequest& request);
-    std::optional<JobPlace> start(const JobRequest& request);
+    void handle_exec(const RequestedJob& request);
+    void start_or_rejoin(const RequestedJob& request);
+    std::optional<JobPlace> start(const RequestedJob& request);
     Home next_home();
-    [[nodiscard]] Grant grant_request(const JobRequest& request) const;
+    [[nodiscard]] Grant grant_request(const RequestedJob& request) const;
     JobStart job_start(Grant granted);
-    void start_or_view(const JobRequest& request);
-    JobDirectory record(const JobRequest& request);
+    void start_or_view(const RequestedJob& request);
+    JobDirectory record(const RequestedJob& request);
     JobDirectory find_durable(const std::string& id) const;
     void view(const JobDirectory& job, const std::variant<Exec, Attach>& claim, std::size_t windows, std::string command);
     void handle_attach(const Attach& attach);
@@ -104,7 +104,7 @@ private:
     boost::asio::awaitable<void> say(const ListedJob& listing);
     void listen_to_jobs();
     void say_job_error(const std::string& job, const Error& error, const std::string& command = {});
-    void refuse(const JobRequest& request, const Error& error);
+    void refuse(const RequestedJob& request, const Error& error);
     void answer(const std::string& job, const Error& error);
     void log_attach(const std::string& job) const;
 
@@ -118,7 +118,7 @@ private:
     std::deque<std::function<void()>> credits_; // to be given for frames that came from other threads
     Event credit_due_;
     std::map<std::string, Held, std::less<>> jobs_; // until they are released
-    std::optional<JobRequest> waiting_;             // for the end of one of these
+    std::optional<RequestedJob> waiting_;           // for the end of one of these
     std::size_t turn_ = 0;                          // of the homes
 };
 

@@ -1,16 +1,16 @@
 """--json and --status-fd: what programs read instead of people."""
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from harness import Server, from_base64, mark, marked, run_rcmd, unread, wait_for
+from harness import Server, from_base64, mark, marked, run_rcmd, wait_for
 
 FIELDS = {"host", "job", "reason", "started", "stdout", "stderr", "bytes", "seconds"}
 
@@ -137,23 +137,45 @@ def test_events_while_the_command_runs(server: Server) -> None:
             assert client.wait(60) == 137
 
 
-def test_a_signal_reaches_the_jobs_while_nobody_reads_the_events(server: Server) -> None:
+@pytest.mark.parametrize("batch", [False, True], ids=["one", "batch"])
+def test_a_signal_reaches_the_command_while_nobody_reads_the_events(server: Server, batch: bool) -> None:
     name, (read_end, write_end) = mark(), os.pipe()
-    room = fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
-    options = ["--batch", "--jobs", "60", "-e", f"{name}=1", "--status-fd", str(write_end)]
-    with server.start_rcmd(options=options, stdin=subprocess.PIPE, pass_fds=[write_end]) as client:
+    os.set_blocking(write_end, False)
+    with suppress(BlockingIOError):
+        while os.write(write_end, b"\n" * 4096):
+            pass
+    os.set_blocking(write_end, True)
+    options = ["-e", f"{name}=1", "--status-fd", str(write_end), *(["--batch"] if batch else [])]
+    words = [] if batch else ["exec sleep 1000"]
+    with server.start_rcmd(*words, options=options, stdin=subprocess.PIPE, pass_fds=[write_end]) as client:
         os.close(write_end)
-        client.stdin.write(b"exec sleep 1000\n" * 60)
+        if batch:
+            client.stdin.write(b"exec sleep 1000\n")
+        client.stdin.close()
+        wait_for(lambda: marked(name), "the command to run")
+        client.send_signal(signal.SIGTERM)
+        wait_for(lambda: not marked(name), "the command to end")
+        with os.fdopen(read_end) as lines:
+            events = [json.loads(line)["event"] for line in lines if line != "\n"]
+        assert client.wait(60) == 128 + signal.SIGTERM
+    assert events == ["connected", "started", "exit"]
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["one", "batch"])
+def test_the_end_of_a_command_is_an_event_before_its_object_is_read(server: Server, batch: bool) -> None:
+    read_end, write_end = os.pipe()
+    command = "yes | head -c 300000"
+    options = ["--json", "--status-fd", str(write_end), *(["--batch"] if batch else [])]
+    with server.start_rcmd(*([] if batch else [command]), options=options, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           pass_fds=[write_end]) as client:
+        os.close(write_end)
+        if batch:
+            client.stdin.write(f"{command}\n".encode())
         client.stdin.close()
         with os.fdopen(read_end) as lines:
-            wait_for(lambda: unread(lines) > room - 200, "the pipe to be full")
-            client.send_signal(signal.SIGTERM)
-            wait_for(lambda: not marked(name), "the jobs to end")
-            events = [json.loads(line) for line in lines]
-        assert client.wait(60) == 128 + signal.SIGTERM
-    started = [event["job"] for event in events if event["event"] == "started"]
-    ended = [event["job"] for event in events if event["event"] == "exit"]
-    assert len(started) > 20 and sorted(started) == sorted(ended)
+            assert [json.loads(lines.readline())["event"] for _ in range(3)] == ["connected", "started", "exit"]
+            assert json.loads(client.stdout.read())["stdout"] == "y\n" * 150_000
+        assert client.wait(60) == 0
 
 
 def test_the_status_descriptor_is_not_mixed_with_the_output(server: Server) -> None:

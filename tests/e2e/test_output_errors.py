@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -185,6 +186,19 @@ def test_events_that_cannot_be_written_are_no_success(server: Server, full: int,
     result = server.rcmd(*words, options=["--status-fd", str(full)], pass_fds=[full])
     assert result.code == status
     assert len(result.message.splitlines()) == 1 and "No space left" in result.message, result
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["one", "batch"])
+def test_the_end_is_an_event_also_when_its_object_cannot_be_written(server: Server, full: int, batch: bool) -> None:
+    read_end, write_end = os.pipe()
+    options = ["--json", "--status-fd", str(write_end), *(["--batch"] if batch else [])]
+    words = {"input": b"exit 3\n"} if batch else {}
+    result = server.rcmd(*([] if batch else ["exit 3"]), options=options, stdout=full, pass_fds=[write_end], **words)
+    os.close(write_end)
+    with os.fdopen(read_end) as lines:
+        events = [json.loads(line) for line in lines]
+    assert result.code == 255 and "No space left" in result.message
+    assert [(event["event"], event["code"]) for event in events[2:]] == [("exit", 3), ("error", "output")]
 
 
 @pytest.mark.parametrize("words", [[RCMD, "-V"], [RCMD, "--help"], [RCMD, "cp", "--help"], [RCMD, "keygen", "-h"]], ids=lambda words: words[-1])
