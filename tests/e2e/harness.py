@@ -283,12 +283,12 @@ def marked(name: str) -> list[int]:
     return found
 
 
-def marked_programs(name: str) -> set[str]:
+def marked_programs(name: str) -> list[str]:
     """The names of the programs that these processes are."""
-    found = set()
+    found = []
     for pid in marked(name):
         try:
-            found.add(Path(f"/proc/{pid}/comm").read_text().strip())
+            found.append(Path(f"/proc/{pid}/comm").read_text().strip())
         except OSError:
             pass  # it has ended meanwhile
     return found

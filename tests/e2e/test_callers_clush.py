@@ -187,7 +187,7 @@ def test_what_clush_ends_is_ended_over_there_too(nodes: Place, how: str) -> None
                         "-w", "n[1-3]", "sleep 1000")
     with process(*words, env=environment(nodes), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                  start_new_session=True) as running:
-        wait_for(lambda: "sleep" in marked_programs(name), "the command to run")
+        wait_for(lambda: marked_programs(name).count("sleep") == 3, "the command to run everywhere")  # clush does not hear it while it starts one
         if how == "interrupted":
             os.killpg(running.pid, signal.SIGINT)
         running.wait(60)

@@ -86,7 +86,7 @@ def test_ctrl_c_goes_to_the_command(server: Server) -> None:
     name = mark()
     with on_terminal(server, "-t", "-e", f"{name}=1", server.host, "echo up; sleep 1000 | cat") as client:
         client.expect_exact("up\r\n")
-        wait_for(lambda: marked_programs(name) >= {"sleep", "cat"}, "the command to run")
+        wait_for(lambda: set(marked_programs(name)) >= {"sleep", "cat"}, "the command to run")
         client.sendintr()
         assert end(client)[1] == 130
         wait_for(lambda: not marked(name), "the command to be gone")

@@ -35,7 +35,7 @@ def test_a_signal_leaves_nothing_of_a_pipeline_and_gives_its_status(server: Serv
     name = mark()
     with start_marked(server, "sleep 1000 | cat", name) as client:
         wait_ready(client)
-        wait_for(lambda: marked_programs(name) >= {"sleep", "cat"}, "the pipeline to run")
+        wait_for(lambda: set(marked_programs(name)) >= {"sleep", "cat"}, "the pipeline to run")
         client.send_signal(number)
         assert client.wait(60) == 128 + number
     wait_gone(name)
@@ -93,7 +93,7 @@ def test_a_killed_client_leaves_nothing_behind(server: Server) -> None:
     name = mark()
     with start_marked(server, "sleep 1000 | cat", name, "--keep", "1") as client:
         wait_ready(client)
-        wait_for(lambda: marked_programs(name) >= {"sleep", "cat"}, "the pipeline to run")
+        wait_for(lambda: set(marked_programs(name)) >= {"sleep", "cat"}, "the pipeline to run")
         client.kill()
         client.wait()
         wait_gone(name)

@@ -223,7 +223,7 @@ def test_a_job_that_is_not_to_be_kept_ends_with_its_connection(server: Server) -
         name = mark()
         client = server.login()
         client.begin("sleep 1000 | cat", environment={name: "1"}, keep=0)
-        wait_for(lambda: marked_programs(name) >= {"sleep", "cat"}, "the job to run")
+        wait_for(lambda: set(marked_programs(name)) >= {"sleep", "cat"}, "the job to run")
         leave(client)
         wait_for(lambda: not marked(name), "the job to be gone")
 
