@@ -174,6 +174,18 @@ void Requests::start_or_rejoin(const RequestedJob& request) {
     log_attach(exec.job);
 }
 
+// Throws what check_not_begun() throws, unless another connection has begun the job since it was looked for.
+std::optional<JobPlace> Requests::begun_elsewhere(const Exec& exec) const {
+    try {
+        check_not_begun(service_, holder_, exec);
+    } catch (const Error&) {
+        auto known = service_.job_table.find(holder_.key_id(), exec.job);
+        if (known) return known;
+        throw;
+    }
+    return std::nullopt;
+}
+
 // A process takes its time to start, in which the thread is held up: while this connection has other jobs that run, the threads take turns.
 Home Requests::next_home() {
     if (std::ranges::all_of(jobs_, [](const auto& held) { return held.second.end.has_value(); })) return home_;
@@ -185,7 +197,7 @@ std::optional<JobPlace> Requests::start(const RequestedJob& request) {
     const Exec& exec = request.exec;
     if (service_.durable_jobs.find(holder_.key_id(), exec.job)) throw other_request();
     check_not_held(exec.job);
-    check_not_begun(service_, holder_, exec);
+    if (auto known = begun_elsewhere(exec)) return known;
     check_room(service_);
     check_windows(windows_of(exec).total());
     const auto wanted = std::make_shared<const JobStart>(job_start(grant_request(request)));

@@ -87,6 +87,7 @@ private:
     void handle_exec(const RequestedJob& request);
     void start_or_rejoin(const RequestedJob& request);
     std::optional<JobPlace> start(const RequestedJob& request);
+    [[nodiscard]] std::optional<JobPlace> begun_elsewhere(const Exec& exec) const;
     Home next_home();
     [[nodiscard]] Grant grant_request(const RequestedJob& request) const;
     JobStart job_start(Grant granted);
